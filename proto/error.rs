@@ -1,0 +1,124 @@
+use std::{collections::HashMap, fmt, time::Duration};
+
+use tonic::{Code as Grpc, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::Code;
+
+const DOMAIN: &str = "skep";
+
+/// A place in a request's body, and what is wrong there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// A JSON pointer (RFC 6901) into the body.
+    pub pointer: String,
+    /// What is wrong, for people.
+    pub detail: String,
+}
+
+/// A call that was not served. It keeps its meaning over the gRPC hop, there and back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// Why, for programs.
+    pub code: Code,
+    /// Why, for people: about this occurrence, and what to do.
+    pub detail: String,
+    /// Where in the body.
+    pub violations: Vec<Violation>,
+    /// When to ask again, where that helps.
+    pub retry_after: Option<Duration>,
+}
+
+impl Error {
+    /// An error without violations; the codes that pass by themselves ask to be retried after a second.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let passes = matches!(code, Code::Overloaded | Code::Unavailable | Code::DeadlineExceeded);
+        Self {
+            code,
+            detail: detail.into(),
+            violations: Vec::new(),
+            retry_after: passes.then_some(Duration::from_secs(1)),
+        }
+    }
+
+    /// Adds a place in the body.
+    #[must_use]
+    pub fn at(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        self.violations.push(Violation { pointer: pointer.into(), detail: detail.into() });
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.word(), self.detail)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let mut details = ErrorDetails::with_error_info(error.code.word().to_uppercase(), DOMAIN, HashMap::new());
+        for Violation { pointer, detail } in error.violations {
+            details.add_bad_request_violation(pointer, detail);
+        }
+        if error.retry_after.is_some() {
+            details.set_retry_info(error.retry_after);
+        }
+        Self::with_error_details(error.code.grpc(), error.detail, details)
+    }
+}
+
+impl From<Status> for Error {
+    /// A status that is none of ours (a proxy's, the transport's) is told by its gRPC code.
+    fn from(status: Status) -> Self {
+        let details = status.get_error_details();
+        let ours = details
+            .error_info()
+            .filter(|info| info.domain == DOMAIN)
+            .and_then(|info| Code::ALL.iter().copied().find(|code| code.word().eq_ignore_ascii_case(&info.reason)));
+        let code = ours.unwrap_or(match status.code() {
+            Grpc::Unavailable | Grpc::Cancelled => Code::Unavailable,
+            Grpc::DeadlineExceeded => Code::DeadlineExceeded,
+            Grpc::ResourceExhausted => Code::Overloaded,
+            _ => Code::Internal,
+        });
+        let mut error = Self::new(code, status.message());
+        if let Some(retry) = details.retry_info() {
+            error.retry_after = retry.retry_delay;
+        }
+        for violation in details.bad_request().into_iter().flat_map(|bad| &bad.field_violations) {
+            error = error.at(&violation.field, &violation.description);
+        }
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_survives_the_hop() {
+        for &code in Code::ALL {
+            let error = Error::new(code, "why").at("/data/a~1b", "is wrong");
+            let status = Status::from(error.clone());
+            assert_eq!(status.code(), code.grpc());
+            assert_eq!(Error::from(status), error);
+        }
+    }
+
+    #[test]
+    fn words_are_unique_and_statuses_are_faults() {
+        let words: std::collections::HashSet<_> = Code::ALL.iter().map(|code| code.word()).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+        assert!(Code::ALL.iter().all(|code| (400..600).contains(&code.http())));
+    }
+
+    #[test]
+    fn a_foreign_status_is_told_by_its_code() {
+        assert_eq!(Error::from(Status::unavailable("connection reset")).code, Code::Unavailable);
+        assert_eq!(Error::from(Status::unknown("?")).code, Code::Internal);
+    }
+}
