@@ -4,6 +4,7 @@
 mod code;
 mod contract;
 mod error;
+pub mod mutation;
 
 /// The generated messages, clients and servers of the package `skep.v1`.
 #[allow(missing_docs, unreachable_pub, clippy::pedantic, reason = "generated from documented proto files")]

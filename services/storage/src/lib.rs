@@ -1,1 +1,56 @@
-//! .
+//! The bridge to the database: records, collections and their rules, behind gRPC.
+
+pub mod collections;
+mod config;
+pub mod grpc;
+mod names;
+pub mod records;
+pub mod store;
+
+use std::{sync::Arc, time::Duration};
+
+use kit::{Process, Secret};
+use tokio_util::sync::CancellationToken;
+
+use self::store::embedded::Embedded;
+pub use self::{
+    config::{ALLOW_INSECURE, Config, DATA_DIR, INTERNAL_TOKEN, STORAGE_ADDR},
+    grpc::Engine,
+};
+
+/// How long clearing away rests when there is nothing to clear.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// Opens the store that `config` names, and clears it up in the background.
+///
+/// # Errors
+/// When the store cannot be opened; the message says what to do.
+pub fn open(config: &Config, process: &Process) -> anyhow::Result<Arc<Engine>> {
+    let engine = Arc::new(Engine::new(Arc::new(Embedded::open(&config.data_dir)?)));
+    tokio::spawn(sweep(Arc::clone(&engine), process.shutdown.clone()));
+    Ok(engine)
+}
+
+/// Serves `engine` over gRPC until the process is told to stop, then finishes what is in flight.
+pub async fn serve(config: &Config, engine: Arc<Engine>, process: &Process) -> anyhow::Result<()> {
+    let listener = kit::listen(config.addr, "grpc").await?;
+    let asked = Arc::clone(&engine);
+    process.ready.add("store", move || {
+        let engine = Arc::clone(&asked);
+        Box::pin(async move { engine.ready().await.map_err(|error| error.detail) })
+    });
+    let token = config.token.as_ref().map(Secret::expose);
+    grpc::serve(engine, listener, token, process.shutdown.clone()).await
+}
+
+async fn sweep(engine: Arc<Engine>, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        let more = engine.sweep().await.unwrap_or_else(|error| {
+            tracing::warn!(error.message = error.detail, "clearing away failed");
+            false
+        });
+        if !more {
+            shutdown.run_until_cancelled(tokio::time::sleep(SWEEP_EVERY)).await;
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The rules of collections: their definitions, and what a definition may say.
+
+mod check;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use skep_proto::{Code, Error, mutation, v1::Rules};
+use uuid::Uuid;
+
+use crate::{
+    records::{Condition, decode_token, encode_token, page_size},
+    store::{Definition, Dropped, Position, Result, Store, Swap},
+};
+
+/// How often a change that others overtake is judged again.
+const ATTEMPTS: usize = 100;
+const LISTING: &[&[u8]] = &[b"collections"];
+
+/// What a definition says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Content {
+    /// JSON text; empty for none.
+    pub schema: Bytes,
+    /// Dotted paths into `data`.
+    pub indexes: Vec<String>,
+    /// Who may do what.
+    pub rules: Rules,
+}
+
+/// Collections, over a store.
+#[derive(Clone)]
+pub struct Collections {
+    store: Arc<dyn Store>,
+}
+
+impl Collections {
+    /// Over `store`.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// The definition in force.
+    pub async fn find(&self, name: &str) -> Result<Arc<Definition>> {
+        self.store.definition(name).await?.ok_or_else(|| missing(name))
+    }
+
+    /// A page of the definitions by name, and the token of the next.
+    pub async fn list(&self, size: i32, token: &str) -> Result<(Vec<Arc<Definition>>, String)> {
+        let size = page_size(size)?;
+        let after = if token.is_empty() { String::new() } else { decode_token(LISTING, token)?.id };
+        let mut page = self.store.definitions(&after, size + 1).await?;
+        let more = page.len() > size;
+        page.truncate(size);
+        let last = page.last().filter(|_| more);
+        let next = last.map(|last| encode_token(LISTING, &Position { created_at: 0, id: last.name.clone() }));
+        Ok((page, next.unwrap_or_default()))
+    }
+
+    /// Redefines a collection, or defines it where `allow_missing` is given; then `true` says that it did.
+    pub async fn update(
+        &self,
+        name: &str,
+        content: Content,
+        etag: &str,
+        allow_missing: bool,
+    ) -> Result<(Definition, bool)> {
+        check::content(&content)?;
+        let condition = Condition::parse(etag);
+        let mut stored = self.store.definition(name).await?.map(|definition| (*definition).clone());
+        for _ in 0..ATTEMPTS {
+            let current = match &stored {
+                Some(current) if !condition.is_met_by(current.etag) => return Err(changed()),
+                Some(current) if current.says(&content) => return Ok((current.clone(), false)),
+                None if condition != Condition::Any => return Err(changed()),
+                None if !allow_missing => return Err(missing(name)),
+                current => current,
+            };
+            let now = mutation::now();
+            let definition = Definition {
+                name: name.to_owned(),
+                uid: current.as_ref().map_or_else(Uuid::now_v7, |current| current.uid),
+                etag: mutation::new(),
+                schema: content.schema.clone(),
+                indexes: content.indexes.clone(),
+                rules: content.rules.clone(),
+                created_at: current.as_ref().map_or(now, |current| current.created_at),
+                updated_at: now,
+            };
+            let expected = current.as_ref().map(|current| current.etag);
+            match self.store.define(expected, definition.clone()).await? {
+                Swap::Applied => return Ok((definition, expected.is_none())),
+                Swap::Stale(current) => stored = current,
+            }
+        }
+        Err(contended())
+    }
+
+    /// Deletes a collection; with its records if `force` is given.
+    pub async fn delete(&self, name: &str, force: bool) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            let definition = self.find(name).await?;
+            match self.store.drop_collection(&definition, force).await? {
+                Dropped::Done => return Ok(()),
+                Dropped::NotEmpty => {
+                    let detail = "the collection holds records: delete them first, or ask for force";
+                    return Err(Error::new(Code::CollectionNotEmpty, detail));
+                }
+                Dropped::Stale => {}
+            }
+        }
+        Err(contended())
+    }
+}
+
+impl Definition {
+    fn says(&self, content: &Content) -> bool {
+        (&self.schema, &self.indexes, &self.rules) == (&content.schema, &content.indexes, &content.rules)
+    }
+}
+
+fn missing(name: &str) -> Error {
+    Error::new(Code::CollectionNotFound, format!("there is no collection {name}"))
+}
+
+fn changed() -> Error {
+    Error::new(Code::PreconditionFailed, "the definition was changed since: read it again")
+}
+
+fn contended() -> Error {
+    Error::new(Code::Overloaded, "the definition is being changed too often at this moment")
+}

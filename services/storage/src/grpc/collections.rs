@@ -1,0 +1,50 @@
+use skep_proto::{
+    Code, Error,
+    v1::{collection_service_server::CollectionService, *},
+};
+use tonic::{Request, Response, Status, async_trait};
+
+use super::{Engine, convert, observe::observed};
+use crate::{collections::Content, names};
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[async_trait]
+impl CollectionService for Engine {
+    async fn get_collection(&self, request: Request<GetCollectionRequest>) -> Answer<GetCollectionResponse> {
+        let work = async |asked: GetCollectionRequest| {
+            let definition = self.collections.find(names::collection(&asked.name)?).await?;
+            Ok(GetCollectionResponse { collection: Some(convert::collection(&definition)) })
+        };
+        observed("GetCollection", request, work).await
+    }
+
+    async fn list_collections(&self, request: Request<ListCollectionsRequest>) -> Answer<ListCollectionsResponse> {
+        let work = async |asked: ListCollectionsRequest| {
+            let (page, next_page_token) = self.collections.list(asked.page_size, &asked.page_token).await?;
+            let collections = page.iter().map(|definition| convert::collection(definition)).collect();
+            Ok(ListCollectionsResponse { collections, next_page_token })
+        };
+        observed("ListCollections", request, work).await
+    }
+
+    async fn update_collection(&self, request: Request<UpdateCollectionRequest>) -> Answer<UpdateCollectionResponse> {
+        let work = async |asked: UpdateCollectionRequest| {
+            let given = asked.collection.ok_or_else(|| Error::new(Code::InvalidBody, "the collection is missing"))?;
+            let (name, etag) = (names::collection(&given.name)?, &given.etag);
+            let rules = given.rules.unwrap_or_default();
+            let content = Content { schema: given.schema, indexes: given.indexes, rules };
+            let (definition, created) = self.collections.update(name, content, etag, asked.allow_missing).await?;
+            Ok(UpdateCollectionResponse { collection: Some(convert::collection(&definition)), created })
+        };
+        observed("UpdateCollection", request, work).await
+    }
+
+    async fn delete_collection(&self, request: Request<DeleteCollectionRequest>) -> Answer<DeleteCollectionResponse> {
+        let work = async |asked: DeleteCollectionRequest| {
+            self.collections.delete(names::collection(&asked.name)?, asked.force).await?;
+            Ok(DeleteCollectionResponse {})
+        };
+        observed("DeleteCollection", request, work).await
+    }
+}

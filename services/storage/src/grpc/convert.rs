@@ -1,0 +1,45 @@
+//! Between the domain and the messages of `skep.v1`.
+
+use prost_types::Timestamp;
+use skep_proto::v1;
+
+use crate::{records::Record, store::Definition};
+
+pub(super) fn record(collection: &str, record: Record) -> v1::Record {
+    let row = record.row;
+    v1::Record {
+        name: format!("{collection}/records/{}", record.id),
+        etag: etag(row.mutation()),
+        data: row.data,
+        owner: row.owner.unwrap_or_default(),
+        create_time: Some(timestamp(row.created_at)),
+        update_time: Some(timestamp(row.updated_at)),
+        version: i64::try_from(row.version).unwrap_or(i64::MAX),
+    }
+}
+
+/// The collection's name in a record's.
+pub(super) fn parent(name: &str) -> &str {
+    name.rsplit_once("/records/").map_or(name, |(parent, _)| parent)
+}
+
+pub(super) fn collection(definition: &Definition) -> v1::Collection {
+    v1::Collection {
+        name: format!("collections/{}", definition.name),
+        schema: definition.schema.clone(),
+        indexes: definition.indexes.clone(),
+        rules: Some(definition.rules.clone()),
+        create_time: Some(timestamp(definition.created_at)),
+        update_time: Some(timestamp(definition.updated_at)),
+        etag: etag(definition.etag),
+    }
+}
+
+fn etag(mutation: uuid::Uuid) -> String {
+    format!("\"{}\"", mutation.simple())
+}
+
+fn timestamp(micros: i64) -> Timestamp {
+    let nanos = i32::try_from(micros.rem_euclid(1_000_000) * 1000).unwrap_or_default();
+    Timestamp { seconds: micros.div_euclid(1_000_000), nanos }
+}

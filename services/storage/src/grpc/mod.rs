@@ -1,0 +1,42 @@
+//! The contract `skep.v1` served: by [`Engine`] in this process, by [`serve`] over gRPC.
+
+mod collections;
+mod convert;
+mod observe;
+mod records;
+mod server;
+
+use std::sync::Arc;
+
+pub use self::server::{contract, serve};
+use crate::{
+    collections::Collections,
+    records::Records,
+    store::{Result, Store},
+};
+
+/// Everything storage does, over one store.
+pub struct Engine {
+    store: Arc<dyn Store>,
+    collections: Collections,
+    records: Records,
+}
+
+impl Engine {
+    /// Over `store`.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        let collections = Collections::new(Arc::clone(&store));
+        let records = Records::new(Arc::clone(&store), collections.clone());
+        Self { store, collections, records }
+    }
+
+    /// Whether the store can serve reads and writes now.
+    pub async fn ready(&self) -> Result<()> {
+        self.store.ready().await
+    }
+
+    /// One bounded step of the store's clearing away; `true` if more is left to do now.
+    pub async fn sweep(&self) -> Result<bool> {
+        self.store.sweep().await
+    }
+}

@@ -1,0 +1,96 @@
+use skep_proto::{
+    Code, Error,
+    v1::{self, patch_record_request::Patch as Asked, record_service_server::RecordService, *},
+};
+use tonic::{Request, Response, Status, async_trait};
+
+use super::{
+    Engine,
+    convert::{self, parent},
+    observe::observed,
+};
+use crate::records::{Naming, Patch, Query};
+
+type Answer<T> = Result<Response<T>, Status>;
+
+/// The three ways in which a request names its write.
+macro_rules! naming {
+    ($request:expr) => {
+        Naming {
+            caller: &$request.caller,
+            mutation_id: &$request.mutation_id,
+            idempotency_key: &$request.idempotency_key,
+        }
+    };
+}
+
+#[async_trait]
+impl RecordService for Engine {
+    async fn get_record(&self, request: Request<GetRecordRequest>) -> Answer<GetRecordResponse> {
+        let work = async |asked: GetRecordRequest| {
+            let record = self.records.get(&asked.name).await?;
+            Ok(GetRecordResponse { record: Some(convert::record(parent(&asked.name), record)) })
+        };
+        observed("GetRecord", request, work).await
+    }
+
+    async fn list_records(&self, request: Request<ListRecordsRequest>) -> Answer<ListRecordsResponse> {
+        let work = async |asked: ListRecordsRequest| {
+            let query = Query {
+                page_size: asked.page_size,
+                page_token: &asked.page_token,
+                filter: &asked.filter,
+                order_by: &asked.order_by,
+            };
+            let (records, next_page_token) = self.records.list(&asked.parent, &query).await?;
+            let records = records.into_iter().map(|record| convert::record(&asked.parent, record)).collect();
+            Ok(ListRecordsResponse { records, next_page_token })
+        };
+        observed("ListRecords", request, work).await
+    }
+
+    async fn create_record(&self, request: Request<CreateRecordRequest>) -> Answer<CreateRecordResponse> {
+        let work = async |asked: CreateRecordRequest| {
+            let data = data(asked.record)?.data;
+            let naming = naming!(asked);
+            let record = self.records.create(&asked.parent, &asked.record_id, data, naming).await?;
+            Ok(CreateRecordResponse { record: Some(convert::record(&asked.parent, record)) })
+        };
+        observed("CreateRecord", request, work).await
+    }
+
+    async fn update_record(&self, request: Request<UpdateRecordRequest>) -> Answer<UpdateRecordResponse> {
+        let work = async |asked: UpdateRecordRequest| {
+            let v1::Record { name, data, etag, .. } = data(asked.record)?;
+            let naming = naming!(asked);
+            let (record, created) = self.records.update(&name, data, &etag, asked.allow_missing, naming).await?;
+            Ok(UpdateRecordResponse { record: Some(convert::record(parent(&name), record)), created })
+        };
+        observed("UpdateRecord", request, work).await
+    }
+
+    async fn patch_record(&self, request: Request<PatchRecordRequest>) -> Answer<PatchRecordResponse> {
+        let work = async |asked: PatchRecordRequest| {
+            let patch = match asked.patch {
+                Some(Asked::MergePatch(text)) => Patch::Merge(text),
+                Some(Asked::JsonPatch(text)) => Patch::Json(text),
+                None => return Err(Error::new(Code::InvalidBody, "the patch is missing").at("", "is missing")),
+            };
+            let record = self.records.patch(&asked.name, &patch, &asked.etag, naming!(asked)).await?;
+            Ok(PatchRecordResponse { record: Some(convert::record(parent(&asked.name), record)) })
+        };
+        observed("PatchRecord", request, work).await
+    }
+
+    async fn delete_record(&self, request: Request<DeleteRecordRequest>) -> Answer<DeleteRecordResponse> {
+        let work = async |asked: DeleteRecordRequest| {
+            self.records.delete(&asked.name, &asked.etag, naming!(asked)).await?;
+            Ok(DeleteRecordResponse {})
+        };
+        observed("DeleteRecord", request, work).await
+    }
+}
+
+fn data(record: Option<v1::Record>) -> Result<v1::Record, Error> {
+    record.ok_or_else(|| Error::new(Code::InvalidBody, "the record is missing").at("/data", "is missing"))
+}

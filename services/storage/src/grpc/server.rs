@@ -1,0 +1,98 @@
+use std::{sync::Arc, time::Duration};
+
+use skep_proto::{
+    Code, Error,
+    v1::{collection_service_server::CollectionServiceServer, record_service_server::RecordServiceServer},
+};
+use subtle::ConstantTimeEq;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    Request, Status,
+    service::{
+        Routes,
+        interceptor::{InterceptedService, Interceptor},
+    },
+    transport::{Server, server::TcpIncoming},
+};
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use super::Engine;
+
+/// How often the health service asks the store.
+const HEALTH_EVERY: Duration = Duration::from_secs(1);
+/// A silent connection is asked for a sign of life.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+/// Calls of one connection that are served at once; its others wait.
+const STREAMS: u32 = 1024;
+/// What a call may take, whatever deadline its caller sets.
+const LONGEST_CALL: Duration = Duration::from_secs(30);
+
+/// Serves the contract, `grpc.health.v1.Health` and reflection until `shutdown`, then finishes what is in flight.
+///
+/// Callers of the contract must bear `token`, if there is one, as `authorization: Bearer TOKEN`.
+pub async fn serve(
+    engine: Arc<Engine>,
+    listener: TcpListener,
+    token: Option<&str>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let watch = tokio::spawn(report_health(Arc::clone(&engine), reporter, shutdown.clone()));
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(skep_proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let server = Server::builder()
+        .timeout(LONGEST_CALL)
+        .max_concurrent_streams(STREAMS)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_max_header_list_size(32 << 10)
+        .add_routes(contract(engine, token).add_service(health).add_service(reflection));
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    server.serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned()).await?;
+    watch.await?;
+    Ok(())
+}
+
+/// The services of the contract, behind their door.
+pub fn contract(engine: Arc<Engine>, token: Option<&str>) -> Routes {
+    let door = Door(token.map(|token| Arc::from(format!("Bearer {token}"))));
+    let collections = CollectionServiceServer::from_arc(Arc::clone(&engine));
+    Routes::new(InterceptedService::new(collections, door.clone()))
+        .add_service(InterceptedService::new(RecordServiceServer::from_arc(engine), door))
+}
+
+/// Lets in who bears the shared token.
+#[derive(Clone)]
+struct Door(Option<Arc<str>>);
+
+impl Interceptor for Door {
+    fn call(&mut self, request: Request<()>) -> std::result::Result<Request<()>, Status> {
+        let Some(demanded) = &self.0 else { return Ok(request) };
+        let borne = request.metadata().get("authorization").map_or(&b""[..], |value| value.as_bytes());
+        if bool::from(borne.ct_eq(demanded.as_bytes())) {
+            return Ok(request);
+        }
+        Err(Error::new(Code::Unauthenticated, "this door asks for INTERNAL_TOKEN as a bearer token").into())
+    }
+}
+
+async fn report_health(engine: Arc<Engine>, reporter: HealthReporter, shutdown: CancellationToken) {
+    loop {
+        let status = match engine.ready().await {
+            Ok(()) => ServingStatus::Serving,
+            Err(_) => ServingStatus::NotServing,
+        };
+        report(&reporter, status).await;
+        if shutdown.run_until_cancelled(tokio::time::sleep(HEALTH_EVERY)).await.is_none() {
+            return report(&reporter, ServingStatus::NotServing).await;
+        }
+    }
+}
+
+async fn report(reporter: &HealthReporter, status: ServingStatus) {
+    for service in ["", "skep.v1.CollectionService", "skep.v1.RecordService"] {
+        reporter.set_service_status(service, status).await;
+    }
+}

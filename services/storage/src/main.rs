@@ -1,0 +1,21 @@
+//! The `storage` binary: records and their rules behind gRPC.
+
+use std::process::ExitCode;
+
+use kit::{Process, Program, Service};
+use storage::Config;
+
+fn main() -> ExitCode {
+    let program = Program {
+        name: "storage",
+        about: "Keeps the records of Skep, and serves them over gRPC",
+        version: env!("CARGO_PKG_VERSION"),
+        default_subcommand: None,
+        defaults: &[("METRICS_ADDR", "0.0.0.0:9081")],
+        services: &[Service { name: "storage", targets: &["storage"] }],
+    };
+    kit::run(&program, async |config: Config, process: Process| {
+        let engine = storage::open(&config, &process)?;
+        storage::serve(&config, engine, &process).await
+    })
+}

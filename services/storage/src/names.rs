@@ -1,0 +1,72 @@
+//! Resource names (AIP-122) and what their parts may be.
+
+use skep_proto::{Code, Error};
+
+use crate::store::Result;
+
+/// The collection in `collections/{collection}`.
+pub(crate) fn collection(name: &str) -> Result<&str> {
+    name.strip_prefix("collections/").filter(|id| is_collection(id)).ok_or_else(|| {
+        invalid("a collection is named collections/{collection}, with a letter a-z first and at most 62 of a-z 0-9 _ - after it")
+    })
+}
+
+/// The collection and the record in `collections/{collection}/records/{record}`.
+pub(crate) fn record(name: &str) -> Result<(&str, &str)> {
+    let parts = name.rsplit_once("/records/").and_then(|(parent, id)| Some((parent.strip_prefix("collections/")?, id)));
+    let parts = parts.filter(|(collection, id)| is_collection(collection) && is_id(id));
+    parts.ok_or_else(|| invalid("a record is named collections/{collection}/records/{record}, with an id of 1 to 128 of A-Z a-z 0-9 - _ . ~"))
+}
+
+/// Refuses what is no record id.
+pub(crate) fn check_id(id: &str) -> Result<()> {
+    if is_id(id) { Ok(()) } else { Err(invalid("a record's id is 1 to 128 of A-Z a-z 0-9 - _ . ~")) }
+}
+
+fn is_collection(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    name.len() <= 63
+        && bytes.next().is_some_and(|byte| byte.is_ascii_lowercase())
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-'))
+}
+
+fn is_id(id: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    (1..=128).contains(&id.len()) && id.bytes().all(allowed)
+}
+
+fn invalid(why: &str) -> Error {
+    Error::new(Code::InvalidArgument, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_of_their_form() {
+        assert_eq!(collection("collections/a-b_9"), Ok("a-b_9"));
+        assert_eq!(record("collections/a/records/A.~_-9"), Ok(("a", "A.~_-9")));
+        let long = format!("collections/a/records/{}", "x".repeat(129));
+        for wrong in [
+            "",
+            "collections/",
+            "collections/A",
+            "collections/1a",
+            "collections/a/b",
+            &format!("collections/{}", "a".repeat(64)),
+        ] {
+            assert!(collection(wrong).is_err(), "{wrong}");
+        }
+        for wrong in [
+            "collections/a/records/",
+            "collections/a/records/b c",
+            "collections/a/records/b/c",
+            "a/records/b",
+            "collections/a/records/\0",
+            &long,
+        ] {
+            assert!(record(wrong).is_err(), "{wrong}");
+        }
+    }
+}

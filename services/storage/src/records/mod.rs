@@ -1,0 +1,228 @@
+//! The rules of records: identity, conditions, idempotency, listings. The same over every store.
+
+pub mod data;
+mod naming;
+pub mod patch;
+mod token;
+mod write;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use skep_proto::{Code, Error, mutation};
+use uuid::Uuid;
+
+pub use self::{naming::Naming, patch::Patch};
+use crate::{
+    collections::Collections,
+    names,
+    store::{Bounds, Effect, Key, Next, Position, Result, Row, Store},
+};
+
+/// Records of a page when the caller does not say.
+const PAGE: usize = 30;
+/// Records of a page at most.
+const MAX_PAGE: usize = 1000;
+/// Bytes of a page at most: below what gRPC clients take by default (4 MiB), with room for the rest of each record.
+const PAGE_BYTES: usize = (4 << 20) - MAX_PAGE * 512;
+
+/// A record with its id.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Its id in the collection.
+    pub id: String,
+    /// What is stored.
+    pub row: Row,
+}
+
+/// What the stored record must be for a write to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Anything, or nothing.
+    Any,
+    /// There.
+    Exists,
+    /// Last written by this mutation; `None` for an entity tag that is none of ours.
+    Is(Option<Uuid>),
+}
+
+impl Condition {
+    /// Reads an entity tag, quoted or not; `*` for any record; empty for no condition.
+    pub fn parse(etag: &str) -> Self {
+        match etag {
+            "" => Self::Any,
+            "*" => Self::Exists,
+            tag => Self::Is(Uuid::try_parse(tag.trim_matches('"')).ok()),
+        }
+    }
+
+    /// Whether what was last written by `mutation` is what the condition demands.
+    pub fn is_met_by(self, mutation: Uuid) -> bool {
+        match self {
+            Self::Any | Self::Exists => true,
+            Self::Is(demanded) => demanded == Some(mutation),
+        }
+    }
+
+    fn admit(self, row: &Row) -> Result<()> {
+        let changed = || Error::new(Code::PreconditionFailed, "the record was changed since: read it again");
+        if self.is_met_by(row.mutation()) { Ok(()) } else { Err(changed()) }
+    }
+}
+
+/// Records, over a store.
+#[derive(Clone)]
+pub struct Records {
+    store: Arc<dyn Store>,
+    collections: Collections,
+}
+
+impl Records {
+    /// Over `store`.
+    pub fn new(store: Arc<dyn Store>, collections: Collections) -> Self {
+        Self { store, collections }
+    }
+
+    /// Reads the record `collections/{collection}/records/{record}`.
+    pub async fn get(&self, name: &str) -> Result<Record> {
+        let (collection, id) = self.locate(name).await?;
+        let row = self.store.read(Key { collection, id }).await?;
+        let row = row.filter(Row::is_alive).ok_or_else(|| missing(id))?;
+        Ok(Record { id: id.to_owned(), row })
+    }
+
+    /// Makes a record in `collections/{collection}`; an empty `id` asks for one.
+    pub async fn create(&self, parent: &str, id: &str, data: Bytes, naming: Naming<'_>) -> Result<Record> {
+        let collection = self.collections.find(names::collection(parent)?).await?.uid;
+        data::check(&data)?;
+        let named = naming.resolve(collection, &[b"create", id.as_bytes(), &data])?;
+        if !id.is_empty() {
+            names::check_id(id)?;
+            let change = |row: Option<&Row>| match row {
+                Some(_) => Err(write::exists(id)),
+                None => Ok(Next::Data(data.clone(), naming.owner())),
+            };
+            let row = write::apply(&*self.store, Key { collection, id }, named, change).await?.row;
+            return Ok(Record { id: id.to_owned(), row });
+        }
+        let Some(keyed) = &named.key else { return self.create_fresh(collection, data, named.mutation, naming).await };
+        let id = keyed.record.to_string();
+        let row = Row::first(named.mutation, mutation::now(), naming.owner(), data);
+        let row = write::create_keyed(&*self.store, Key { collection, id: &id }, keyed, row).await?;
+        Ok(Record { id, row })
+    }
+
+    /// The mutation id is the record's, and tells its time: whoever repeats the call writes the same bytes.
+    async fn create_fresh(&self, collection: Uuid, data: Bytes, mutation: Uuid, naming: Naming<'_>) -> Result<Record> {
+        let created_at = mutation::time(mutation).unwrap_or_else(mutation::now);
+        let (id, row) = (mutation.to_string(), Row::first(mutation, created_at, naming.owner(), data));
+        self.store.insert(Key { collection, id: &id }, row.clone()).await?;
+        Ok(Record { id, row })
+    }
+
+    /// Replaces a record's data, or makes the record where `allow_missing` is given; then `true` says that it did.
+    pub async fn update(
+        &self,
+        name: &str,
+        data: Bytes,
+        etag: &str,
+        allow_missing: bool,
+        naming: Naming<'_>,
+    ) -> Result<(Record, bool)> {
+        let (collection, id) = self.locate(name).await?;
+        let condition = Condition::parse(etag);
+        data::check(&data)?;
+        let named =
+            naming.resolve(collection, &[b"update", id.as_bytes(), &data, etag.as_bytes(), &[allow_missing.into()]])?;
+        let change = |row: Option<&Row>| match row {
+            Some(row) => condition.admit(row).map(|()| Next::Data(data.clone(), None)),
+            None if allow_missing && condition == Condition::Any => Ok(Next::Data(data.clone(), naming.owner())),
+            None if allow_missing => Err(Error::new(Code::PreconditionFailed, "there is no such record")),
+            None => Err(missing(id)),
+        };
+        let written = write::apply(&*self.store, Key { collection, id }, named, change).await?;
+        Ok((Record { id: id.to_owned(), row: written.row }, written.effect == Effect::Created))
+    }
+
+    /// Changes parts of a record's data.
+    pub async fn patch(&self, name: &str, patch: &Patch, etag: &str, naming: Naming<'_>) -> Result<Record> {
+        let (collection, id) = self.locate(name).await?;
+        let (kind, text): (&[u8], _) = match patch {
+            Patch::Merge(text) => (b"merge", text),
+            Patch::Json(text) => (b"json", text),
+        };
+        let named = naming.resolve(collection, &[b"patch", id.as_bytes(), kind, text, etag.as_bytes()])?;
+        let condition = Condition::parse(etag);
+        let change = |row: Option<&Row>| {
+            let row = row.ok_or_else(|| missing(id))?;
+            condition.admit(row)?;
+            Ok(Next::Data(patch.apply(&row.data)?, None))
+        };
+        let written = write::apply(&*self.store, Key { collection, id }, named, change).await?;
+        Ok(Record { id: id.to_owned(), row: written.row })
+    }
+
+    /// Deletes a record.
+    pub async fn delete(&self, name: &str, etag: &str, naming: Naming<'_>) -> Result<()> {
+        let (collection, id) = self.locate(name).await?;
+        let named = naming.resolve(collection, &[b"delete", id.as_bytes(), etag.as_bytes()])?;
+        let condition = Condition::parse(etag);
+        let change = |row: Option<&Row>| {
+            condition.admit(row.ok_or_else(|| missing(id))?)?;
+            Ok(Next::Deleted)
+        };
+        write::apply(&*self.store, Key { collection, id }, named, change).await.map(drop)
+    }
+
+    /// A page of `collections/{collection}`, newest first, and the token of the next.
+    pub async fn list(&self, parent: &str, query: &Query<'_>) -> Result<(Vec<Record>, String)> {
+        let collection = self.collections.find(names::collection(parent)?).await?.uid;
+        if !query.filter.is_empty() {
+            return Err(Error::new(Code::Unsupported, "filter is not supported yet"));
+        }
+        if !matches!(query.order_by, "" | "created_at desc") {
+            return Err(Error::new(Code::Unsupported, "order_by can only be \"created_at desc\""));
+        }
+        let bound: [&[u8]; 2] = [b"records", collection.as_bytes()];
+        let after = (!query.page_token.is_empty()).then(|| token::decode(&bound, query.page_token)).transpose()?;
+        let bounds = Bounds { records: page_size(query.page_size)?, bytes: PAGE_BYTES };
+        let page = self.store.scan(collection, after.as_ref(), bounds).await?;
+        let records: Vec<_> = page.records.into_iter().map(|(id, row)| Record { id, row }).collect();
+        let last = records.last().filter(|_| page.more);
+        let next = last.map(|last| Position { created_at: last.row.created_at, id: last.id.clone() });
+        Ok((records, next.map(|next| token::encode(&bound, &next)).unwrap_or_default()))
+    }
+
+    async fn locate<'n>(&self, name: &'n str) -> Result<(Uuid, &'n str)> {
+        let (collection, id) = names::record(name)?;
+        Ok((self.collections.find(collection).await?.uid, id))
+    }
+}
+
+/// What a list asks for; empty texts ask for nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Query<'a> {
+    /// How many records; 0 for [`PAGE`].
+    pub page_size: i32,
+    /// Of the page before.
+    pub page_token: &'a str,
+    /// AIP-160.
+    pub filter: &'a str,
+    /// A field, and `desc`.
+    pub order_by: &'a str,
+}
+
+fn missing(id: &str) -> Error {
+    Error::new(Code::RecordNotFound, format!("there is no record with the id {id}"))
+}
+
+/// How many a page holds: 30 for 0, at most 1000 (AIP-158).
+pub(crate) fn page_size(asked: i32) -> Result<usize> {
+    match usize::try_from(asked) {
+        Ok(0) => Ok(PAGE),
+        Ok(asked) => Ok(asked.min(MAX_PAGE)),
+        Err(_) => Err(Error::new(Code::InvalidArgument, "page_size cannot be negative")),
+    }
+}
+
+pub(crate) use token::{decode as decode_token, encode as encode_token};

@@ -1,0 +1,79 @@
+//! Page tokens: where a listing stands, bound to its query. Opaque to clients, not secret.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+use skep_proto::{Code, Error};
+
+use crate::store::{Position, Result};
+
+const FORM: u8 = 1;
+const CHECK: usize = 8;
+const TIME: usize = 8;
+/// The longest token: form, check, time and an id of 128 characters.
+const MAX_CHARS: usize = (1 + CHECK + TIME + 128) * 4 / 3 + 1;
+
+/// A token for what comes after `position` in the listing that `query` names.
+pub(crate) fn encode(query: &[&[u8]], position: &Position) -> String {
+    let body = [&position.created_at.to_be_bytes()[..], position.id.as_bytes()].concat();
+    URL_SAFE_NO_PAD.encode([&[FORM][..], &check(query, &body), &body].concat())
+}
+
+/// The position that a token for the same query tells.
+///
+/// # Errors
+/// `invalid_page_token` for anything else.
+pub(crate) fn decode(query: &[&[u8]], token: &str) -> Result<Position> {
+    let invalid = || Error::new(Code::InvalidPageToken, "page_token is not of this listing: begin again without one");
+    let bytes = (token.len() <= MAX_CHARS).then(|| URL_SAFE_NO_PAD.decode(token).ok()).flatten().ok_or_else(invalid)?;
+    let (form, rest) = bytes.split_first().ok_or_else(invalid)?;
+    let (sum, body) = rest.split_at_checked(CHECK).ok_or_else(invalid)?;
+    let (time, id) = body.split_first_chunk::<TIME>().ok_or_else(invalid)?;
+    if *form != FORM || sum != check(query, body) {
+        return Err(invalid());
+    }
+    let id = str::from_utf8(id).map_err(|_| invalid())?.to_owned();
+    Ok(Position { created_at: i64::from_be_bytes(*time), id })
+}
+
+fn check(query: &[&[u8]], body: &[u8]) -> [u8; CHECK] {
+    let mut hash = Sha256::new();
+    for part in query.iter().chain([&body]) {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let mut check = [0; CHECK];
+    check.copy_from_slice(&hash.finalize()[..CHECK]);
+    check
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_token_is_of_its_query_alone(created_at: i64, id in "[A-Za-z0-9_.~-]{1,128}", query: [u8; 4], other: [u8; 4]) {
+            let position = Position { created_at, id };
+            let token = encode(&[&query], &position);
+            prop_assert!(token.len() <= MAX_CHARS);
+            prop_assert_eq!(decode(&[&query], &token), Ok(position.clone()));
+            prop_assert_eq!(decode(&[&other], &token).is_ok(), query == other);
+            prop_assert!(decode(&[&query[..2], &query[2..]], &token).is_err());
+        }
+
+        #[test]
+        fn a_changed_token_is_none(created_at: i64, at in 0usize..30, letter in "[A-Za-z0-9_-]") {
+            let token = encode(&[b"q"], &Position { created_at, id: "bee".into() });
+            let at = at % token.len();
+            let changed = format!("{}{letter}{}", &token[..at], &token[at + 1..]);
+            prop_assert_eq!(decode(&[b"q"], &changed).is_ok(), changed == token);
+        }
+
+        #[test]
+        fn any_text_is_refused_quietly(token in ".{0,300}") {
+            prop_assert_eq!(decode(&[b"q"], &token).map_err(|e| e.code), Err(Code::InvalidPageToken));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! One write, made once: whoever repeats it, whoever races it, and whatever dies meanwhile.
+
+use skep_proto::{Code, Error, mutation};
+
+use super::naming::{Keyed, Named};
+use crate::store::{Effect, HISTORY, Key, Next, Note, Result, Row, SOFT_ROW_MICROS, Store, Swap};
+
+/// How often a write that others overtake is judged again.
+const ATTEMPTS: usize = 100;
+
+/// The row after a write, and what the write did: on the first attempt or on an earlier one.
+pub(super) struct Written {
+    pub(super) row: Row,
+    pub(super) effect: Effect,
+}
+
+/// Makes the write that `change` says of the record as it stands (`None`: there is none).
+///
+/// The condition of the write is the row's newest mutation, so `change` was judged on what is replaced.
+pub(super) async fn apply(
+    store: &dyn Store,
+    key: Key<'_>,
+    named: Named,
+    change: impl Fn(Option<&Row>) -> Result<Next>,
+) -> Result<Written> {
+    let mut stored = store.read(key).await?;
+    let mut note = None;
+    if let Some(keyed) = &named.key {
+        note = Some(note_use(store, key, keyed, &mut stored).await?);
+    }
+    for _ in 0..ATTEMPTS {
+        if let Some(effect) = stored.as_ref().and_then(|row| row.effect_of(named.mutation)) {
+            return repeated(stored, effect);
+        }
+        if note.as_ref().is_some_and(|note| !can_tell(stored.as_ref(), note)) {
+            return Err(Error::new(
+                Code::OutcomeUnknown,
+                "this idempotency key was used and the record changed too often since to tell whether its write was made: read the record",
+            ));
+        }
+        let next = change(stored.as_ref().filter(|row| row.is_alive()))?;
+        let row = match (&stored, next) {
+            (Some(stored), next) => stored.then(named.mutation, mutation::now(), next),
+            (None, Next::Data(data, owner)) => Row::first(named.mutation, mutation::now(), owner, data),
+            (None, Next::Deleted) => return Err(Error::new(Code::RecordNotFound, "there is nothing to delete")),
+        };
+        match store.swap(key, stored.as_ref().map(Row::mutation), row.clone()).await? {
+            Swap::Applied => return Ok(Written { effect: row.history[0].effect, row }),
+            Swap::Stale(current) => stored = current,
+        }
+    }
+    Err(contended())
+}
+
+/// Makes the record that an idempotency key names. Its row keeps the request's fingerprint for good.
+pub(super) async fn create_keyed(store: &dyn Store, key: Key<'_>, keyed: &Keyed, row: Row) -> Result<Row> {
+    if store.noted(keyed.note).await?.is_some() {
+        return Err(reused());
+    }
+    let row = Row { fingerprint: Some(keyed.fingerprint), ..row };
+    let mut expected = None;
+    let mut next = row.clone();
+    for _ in 0..ATTEMPTS {
+        let stored = match store.swap(key, expected, next.clone()).await? {
+            Swap::Applied => return Ok(next),
+            Swap::Stale(stored) => stored,
+        };
+        expected = stored.as_ref().map(Row::mutation);
+        next = match stored {
+            Some(stored) if stored.fingerprint == row.fingerprint => {
+                return Ok(repeated(Some(stored), Effect::Created)?.row);
+            }
+            Some(stored) if stored.fingerprint.is_some() => return Err(reused()),
+            Some(stored) if stored.is_alive() => return Err(exists(key.id)),
+            // Somebody had chosen this id, and deleted the record.
+            Some(soft) => {
+                let again = Next::Data(row.data.clone(), row.owner.clone());
+                Row { fingerprint: row.fingerprint, ..soft.then(row.mutation(), mutation::now(), again) }
+            }
+            None => row.clone(),
+        };
+    }
+    Err(contended())
+}
+
+/// Notes the key's use before its write is made, and refuses the key of another request.
+async fn note_use(store: &dyn Store, key: Key<'_>, keyed: &Keyed, stored: &mut Option<Row>) -> Result<Note> {
+    let derived = keyed.record.to_string();
+    let created = store.read(Key { id: &derived, ..key }).await?;
+    if created.is_some_and(|row| row.fingerprint.is_some()) {
+        return Err(reused());
+    }
+    let seen = stored.as_ref().map(Row::mutation);
+    let note = Note { fingerprint: keyed.fingerprint, seen, expires_at: mutation::now() + SOFT_ROW_MICROS };
+    let Some(earlier) = store.note(keyed.note, note.clone()).await? else { return Ok(note) };
+    if earlier.fingerprint != keyed.fingerprint {
+        return Err(reused());
+    }
+    // The earlier attempt may have written since we looked.
+    *stored = store.read(key).await?;
+    Ok(earlier)
+}
+
+/// Whether the row's history reaches back to the note: then a mutation that it does not hold was not made.
+fn can_tell(stored: Option<&Row>, note: &Note) -> bool {
+    match (stored, note.seen) {
+        (Some(row), Some(seen)) => row.effect_of(seen).is_some(),
+        (Some(row), None) => row.history.len() < HISTORY,
+        (None, seen) => seen.is_none(),
+    }
+}
+
+/// The answer to a write that was made before: the record as it is now.
+fn repeated(stored: Option<Row>, effect: Effect) -> Result<Written> {
+    match stored {
+        Some(row) if row.is_alive() || effect == Effect::Deleted => Ok(Written { row, effect }),
+        _ => Err(Error::new(Code::RecordDeleted, "this write was made, and the record is deleted since")),
+    }
+}
+
+pub(super) fn exists(id: &str) -> Error {
+    Error::new(Code::RecordExists, format!("a record with the id {id} exists"))
+}
+
+fn reused() -> Error {
+    Error::new(Code::KeyReused, "this idempotency key was used for another request; make a new one for each request")
+}
+
+fn contended() -> Error {
+    Error::new(Code::Overloaded, "the record is being written too often at this moment")
+}

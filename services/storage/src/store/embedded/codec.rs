@@ -1,0 +1,144 @@
+//! Values of the tables: Protocol Buffers, so that a later version adds fields and reads old files.
+
+use bytes::Bytes;
+use prost::Message;
+use skep_proto::{Code, Error, v1::Rules};
+use uuid::Uuid;
+
+use crate::store::{Applied, Definition, Effect, Note, Result, Row};
+
+const APPLIED: usize = 17;
+
+#[derive(Message)]
+struct StoredRow {
+    #[prost(bytes = "bytes", tag = "1")]
+    data: Bytes,
+    #[prost(string, optional, tag = "2")]
+    owner: Option<String>,
+    #[prost(int64, tag = "3")]
+    created_at: i64,
+    #[prost(int64, tag = "4")]
+    updated_at: i64,
+    #[prost(uint64, tag = "5")]
+    version: u64,
+    /// 17 bytes a mutation: its id and its effect.
+    #[prost(bytes = "vec", tag = "6")]
+    history: Vec<u8>,
+    #[prost(bytes = "vec", optional, tag = "7")]
+    fingerprint: Option<Vec<u8>>,
+}
+
+pub(super) fn encode_row(row: Row) -> Vec<u8> {
+    let history =
+        row.history.iter().flat_map(|a| a.mutation.into_bytes().into_iter().chain([a.effect as u8])).collect();
+    StoredRow {
+        data: row.data,
+        owner: row.owner,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        version: row.version,
+        history,
+        fingerprint: row.fingerprint.map(Vec::from),
+    }
+    .encode_to_vec()
+}
+
+pub(super) fn decode_row(bytes: &[u8]) -> Result<Row> {
+    let stored = StoredRow::decode(bytes).map_err(damaged)?;
+    let history: Option<Vec<_>> = stored.history.chunks(APPLIED).map(applied).collect();
+    Ok(Row {
+        data: stored.data,
+        owner: stored.owner,
+        created_at: stored.created_at,
+        updated_at: stored.updated_at,
+        version: stored.version,
+        history: history.filter(|history| !history.is_empty()).ok_or_else(|| damaged("a history of another form"))?,
+        fingerprint: stored
+            .fingerprint
+            .map(|f| f.try_into().map_err(|_| damaged("a fingerprint of another length")))
+            .transpose()?,
+    })
+}
+
+fn applied(bytes: &[u8]) -> Option<Applied> {
+    let (effect, mutation) = bytes.split_last()?;
+    let effect =
+        [Effect::Created, Effect::Updated, Effect::Deleted].into_iter().find(|known| *known as u8 == *effect)?;
+    Some(Applied { mutation: Uuid::from_slice(mutation).ok()?, effect })
+}
+
+#[derive(Message)]
+struct StoredNote {
+    #[prost(bytes = "vec", tag = "1")]
+    fingerprint: Vec<u8>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    seen: Option<Vec<u8>>,
+    #[prost(int64, tag = "3")]
+    expires_at: i64,
+}
+
+pub(super) fn encode_note(note: &Note) -> Vec<u8> {
+    let seen = note.seen.map(|seen| seen.into_bytes().to_vec());
+    StoredNote { fingerprint: note.fingerprint.to_vec(), seen, expires_at: note.expires_at }.encode_to_vec()
+}
+
+pub(super) fn decode_note(bytes: &[u8]) -> Result<Note> {
+    let stored = StoredNote::decode(bytes).map_err(damaged)?;
+    Ok(Note {
+        fingerprint: stored.fingerprint.try_into().map_err(|_| damaged("a fingerprint of another length"))?,
+        seen: stored.seen.map(|seen| Uuid::from_slice(&seen)).transpose().map_err(damaged)?,
+        expires_at: stored.expires_at,
+    })
+}
+
+#[derive(Message)]
+struct StoredDefinition {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(bytes = "vec", tag = "2")]
+    uid: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    etag: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "4")]
+    schema: Bytes,
+    #[prost(string, repeated, tag = "5")]
+    indexes: Vec<String>,
+    #[prost(message, optional, tag = "6")]
+    rules: Option<Rules>,
+    #[prost(int64, tag = "7")]
+    created_at: i64,
+    #[prost(int64, tag = "8")]
+    updated_at: i64,
+}
+
+pub(super) fn encode_definition(definition: Definition) -> Vec<u8> {
+    StoredDefinition {
+        name: definition.name,
+        uid: definition.uid.into_bytes().to_vec(),
+        etag: definition.etag.into_bytes().to_vec(),
+        schema: definition.schema,
+        indexes: definition.indexes,
+        rules: Some(definition.rules),
+        created_at: definition.created_at,
+        updated_at: definition.updated_at,
+    }
+    .encode_to_vec()
+}
+
+pub(super) fn decode_definition(bytes: &[u8]) -> Result<Definition> {
+    let stored = StoredDefinition::decode(bytes).map_err(damaged)?;
+    Ok(Definition {
+        name: stored.name,
+        uid: Uuid::from_slice(&stored.uid).map_err(damaged)?,
+        etag: Uuid::from_slice(&stored.etag).map_err(damaged)?,
+        schema: stored.schema,
+        indexes: stored.indexes,
+        rules: stored.rules.unwrap_or_default(),
+        created_at: stored.created_at,
+        updated_at: stored.updated_at,
+    })
+}
+
+fn damaged(why: impl std::fmt::Display) -> Error {
+    Error::new(Code::Internal, format!("a stored value cannot be read: {why}"))
+}

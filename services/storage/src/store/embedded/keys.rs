@@ -1,0 +1,77 @@
+//! Keys of the tables, as bytes whose order is the order wanted.
+
+use skep_proto::mutation;
+use uuid::Uuid;
+
+use crate::store::{Key, Position};
+
+const UID: usize = 16;
+const TIME: usize = 8;
+
+/// `collection ‖ id`.
+pub(super) fn by_id(key: Key<'_>) -> Vec<u8> {
+    [key.collection.as_bytes(), key.id.as_bytes()].concat()
+}
+
+/// `collection ‖ created_at ‖ id`: a collection's records in the order of their creation.
+pub(super) fn by_time(key: Key<'_>, created_at: i64) -> Vec<u8> {
+    [key.collection.as_bytes(), &sortable(created_at)[..], key.id.as_bytes()].concat()
+}
+
+/// Where a listing stands, and the end of its collection's keys when it has not begun.
+pub(super) fn before(collection: Uuid, after: Option<&Position>) -> Vec<u8> {
+    match after {
+        Some(position) => by_time(Key { collection, id: &position.id }, position.created_at),
+        None => [collection.as_bytes(), &[0xff; TIME + 1][..]].concat(),
+    }
+}
+
+/// The record's id, from a key made by [`by_time`].
+pub(super) fn id_of(key: &[u8]) -> &str {
+    str::from_utf8(&key[UID + TIME..]).unwrap_or_default()
+}
+
+/// `expires_at ‖ key`: what expires first comes first.
+pub(super) fn expiry(expires_at: i64, key: &[u8]) -> Vec<u8> {
+    [&sortable(expires_at)[..], key].concat()
+}
+
+/// The parts of a key made by [`expiry`].
+pub(super) fn expiring(key: &[u8]) -> (i64, &[u8]) {
+    let (time, key) = key.split_at(TIME);
+    (i64::from_be_bytes(time.try_into().unwrap_or_default()) ^ i64::MIN, key)
+}
+
+/// The creation time that an id tells by itself: then no other table need be asked for it.
+pub(super) fn told_time(id: &str) -> Option<i64> {
+    let uuid = Uuid::try_parse(id).ok()?;
+    // Another spelling of the same UUID is another id.
+    let spelled = uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == id;
+    mutation::time(uuid).filter(|_| spelled)
+}
+
+fn sortable(time: i64) -> [u8; TIME] {
+    (time ^ i64::MIN).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_sort_by_time_and_read_back() {
+        let key = Key { collection: Uuid::now_v7(), id: "a~b" };
+        assert!(by_time(key, -1) < by_time(key, 0) && by_time(key, 0) < by_time(key, i64::MAX));
+        assert!(by_time(key, i64::MAX) < before(key.collection, None));
+        assert_eq!(id_of(&by_time(key, 7)), "a~b");
+        assert_eq!(expiring(&expiry(-7, b"k")), (-7, &b"k"[..]));
+    }
+
+    #[test]
+    fn only_the_plain_spelling_tells_a_time() {
+        let id = mutation::new().to_string();
+        assert!(told_time(&id).is_some());
+        assert_eq!(told_time(&id.to_uppercase()), None);
+        assert_eq!(told_time("bee"), None);
+    }
+}

@@ -1,0 +1,185 @@
+//! The embedded store: one file on one machine, every acknowledged write on disk (redb).
+//!
+//! Readers see the last commit without waiting for anybody; one [writer](writer) thread commits.
+
+mod codec;
+mod keys;
+mod sweep;
+mod tables;
+mod writer;
+
+use std::{
+    collections::BTreeMap,
+    ops::Bound,
+    path::Path,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use anyhow::Context;
+use async_trait::async_trait;
+use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable};
+use skep_proto::{Code, Error, mutation};
+use uuid::Uuid;
+
+use self::{
+    tables::{DEFINITIONS, DROPPED, EXPIRIES, GRAVES, LIVE, NOTES, PLACES, RECORDS, Tables},
+    writer::Writer,
+};
+use super::{Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Swap};
+
+/// Pages that redb keeps in memory, in bytes; the operating system caches the file besides.
+const CACHE: usize = 32 << 20;
+
+/// A store in a folder. Only one process can have it open.
+pub struct Embedded {
+    db: Arc<Database>,
+    writer: Writer,
+    definitions: SharedDefinitions,
+}
+
+type Definitions = BTreeMap<String, Arc<Definition>>;
+
+/// The committed definitions by name. Nobody but the writer of this process changes them.
+type SharedDefinitions = Arc<RwLock<Definitions>>;
+
+impl Embedded {
+    /// Opens the store in `folder`, or begins it there.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, another process has the store open, or the file is none of ours.
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the data folder {}", folder.display()))?;
+        let file = folder.join("skep.redb");
+        let db = Database::builder().set_cache_size(CACHE).create(&file).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => anyhow::anyhow!(
+                "{} is open in another process: stop that one, or name another folder in DATA_DIR",
+                file.display()
+            ),
+            other => anyhow::Error::new(other).context(format!("cannot open {}", file.display())),
+        })?;
+        let transaction = db.begin_write()?;
+        drop(Tables::open(&transaction)?);
+        transaction.commit()?;
+        let definitions = Arc::new(RwLock::new(load_definitions(&db)?));
+        let db = Arc::new(db);
+        let writer =
+            Writer::start(Arc::clone(&db), Arc::clone(&definitions)).context("cannot start the store's writer")?;
+        Ok(Self { db, writer, definitions })
+    }
+
+    /// Looks at the last commit. Short: a few pages of memory, at worst a few reads of the disk.
+    fn look<T>(&self, work: impl FnOnce(ReadTransaction) -> writer::Outcome<T>) -> Result<T> {
+        let outcome = self.db.begin_read().map_err(redb::Error::from).and_then(work);
+        outcome.unwrap_or_else(|error| {
+            tracing::error!(error = %error, "read failed");
+            Err(Error::new(Code::Unavailable, "the store could not read"))
+        })
+    }
+}
+
+fn load_definitions(db: &Database) -> anyhow::Result<Definitions> {
+    let mut definitions = Definitions::new();
+    for entry in db.begin_read()?.open_table(DEFINITIONS)?.iter()? {
+        let definition = codec::decode_definition(entry?.1.value())?;
+        definitions.insert(definition.name.clone(), Arc::new(definition));
+    }
+    Ok(definitions)
+}
+
+#[async_trait]
+impl Store for Embedded {
+    async fn ready(&self) -> Result<()> {
+        self.look(|transaction| Ok(Ok(transaction.open_table(LIVE).map(drop)?)))
+    }
+
+    async fn read(&self, key: Key<'_>) -> Result<Option<Row>> {
+        self.look(|transaction| {
+            let (records, places) = (transaction.open_table(RECORDS)?, transaction.open_table(PLACES)?);
+            tables::find(&records, &places, &transaction.open_table(GRAVES)?, key)
+        })
+    }
+
+    async fn insert(&self, key: Key<'_>, row: Row) -> Result<()> {
+        let (collection, id) = (key.collection, key.id.to_owned());
+        self.writer
+            .write(move |tables| match tables.admit(collection)? {
+                Ok(()) => tables.insert(Key { collection, id: &id }, row).map(Ok),
+                Err(gone) => Ok(Err(gone)),
+            })
+            .await
+    }
+
+    async fn swap(&self, key: Key<'_>, expected: Option<Uuid>, row: Row) -> Result<Swap<Row>> {
+        let (collection, id) = (key.collection, key.id.to_owned());
+        self.writer
+            .write(move |tables| match tables.admit(collection)? {
+                Ok(()) => tables.swap(Key { collection, id: &id }, expected, row),
+                Err(gone) => Ok(Err(gone)),
+            })
+            .await
+    }
+
+    async fn scan(&self, collection: Uuid, after: Option<&Position>, bounds: Bounds) -> Result<Page> {
+        let (start, end) = (collection.as_bytes().to_vec(), keys::before(collection, after));
+        self.look(|transaction| {
+            let records = transaction.open_table(RECORDS)?;
+            let range = (Bound::Included(&start[..]), Bound::Excluded(&end[..]));
+            let (mut page, mut bytes) = (Page::default(), 0);
+            for entry in records.range::<&[u8]>(range)?.rev() {
+                let (key, value) = entry?;
+                bytes += value.value().len();
+                if page.records.len() == bounds.records || (bytes > bounds.bytes && !page.records.is_empty()) {
+                    page.more = true;
+                    break;
+                }
+                match codec::decode_row(value.value()) {
+                    Ok(row) => page.records.push((keys::id_of(key.value()).to_owned(), row)),
+                    Err(damaged) => return Ok(Err(damaged)),
+                }
+            }
+            Ok(Ok(page))
+        })
+    }
+
+    async fn noted(&self, key: Uuid) -> Result<Option<Note>> {
+        self.look(|transaction| {
+            let note = transaction.open_table(NOTES)?.get(&key.as_bytes()[..])?;
+            Ok(note.map(|note| codec::decode_note(note.value())).transpose())
+        })
+    }
+
+    async fn note(&self, key: Uuid, note: Note) -> Result<Option<Note>> {
+        self.writer.write(move |tables| tables.note(key, &note)).await
+    }
+
+    async fn definition(&self, name: &str) -> Result<Option<Arc<Definition>>> {
+        Ok(self.definitions.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned())
+    }
+
+    async fn definitions(&self, after: &str, limit: usize) -> Result<Vec<Arc<Definition>>> {
+        let definitions = self.definitions.read().unwrap_or_else(PoisonError::into_inner);
+        let range = (Bound::Excluded(after), Bound::Unbounded);
+        Ok(definitions.range::<str, _>(range).take(limit).map(|(_, definition)| Arc::clone(definition)).collect())
+    }
+
+    async fn define(&self, expected: Option<Uuid>, definition: Definition) -> Result<Swap<Definition>> {
+        self.writer.write(move |tables| tables.define(expected, definition)).await
+    }
+
+    async fn drop_collection(&self, definition: &Definition, force: bool) -> Result<Dropped> {
+        let (name, uid, etag) = (definition.name.clone(), definition.uid, definition.etag);
+        self.writer.write(move |tables| tables.drop_collection(&name, uid, etag, force)).await
+    }
+
+    async fn sweep(&self) -> Result<bool> {
+        // Most of the time there is nothing to do, and no reason for a commit.
+        let due =
+            self.look(|transaction| {
+                let dropped = transaction.open_table(DROPPED)?.first()?.is_some();
+                let expiries = transaction.open_table(EXPIRIES)?;
+                Ok(Ok(dropped
+                    || expiries.first()?.is_some_and(|(key, _)| keys::expiring(key.value()).0 <= mutation::now())))
+            })?;
+        if due { self.writer.write(|tables| sweep::step(tables, mutation::now())).await } else { Ok(false) }
+    }
+}

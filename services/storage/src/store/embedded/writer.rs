@@ -1,0 +1,116 @@
+//! The one writer: it makes many callers' writes one transaction, and answers when that is on disk.
+//!
+//! While a commit waits for the disk the next callers queue up, so the batch grows with the load.
+
+use std::{
+    sync::{Arc, PoisonError},
+    thread,
+};
+
+use redb::{Database, Durability};
+use skep_proto::{Code, Error};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{SharedDefinitions, load_definitions, tables::Tables};
+use crate::store::Result;
+
+/// Writes that may wait; beyond, callers wait to be let in.
+const QUEUE: usize = 1024;
+/// Writes that share a commit at most.
+const BATCH: usize = 512;
+
+pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
+
+impl Writer {
+    /// Starts the writer's thread; it ends when the last handle is dropped.
+    pub(super) fn start(db: Arc<Database>, definitions: SharedDefinitions) -> std::io::Result<Self> {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        thread::Builder::new().name("store-writer".into()).spawn(move || write_batches(&db, receiver, &definitions))?;
+        Ok(Self(sender))
+    }
+
+    /// Runs `work` in the next transaction and returns what it did once that is on disk.
+    ///
+    /// # Errors
+    /// `unavailable` when the transaction could not be committed: then nothing of it was written.
+    pub(super) async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tables<'_>) -> Outcome<T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let task = Task { work: Some(work), done: None, answer };
+        self.0.send(Box::new(task)).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+/// A refusal concerns one caller and is a value; a fault of the store undoes the whole transaction.
+pub(super) type Outcome<T> = std::result::Result<Result<T>, redb::Error>;
+
+trait Job: Send {
+    fn run(&mut self, tables: &mut Tables<'_>) -> std::result::Result<(), redb::Error>;
+    fn answer(self: Box<Self>, committed: std::result::Result<(), &Error>);
+}
+
+struct Task<T, F> {
+    work: Option<F>,
+    done: Option<Result<T>>,
+    answer: oneshot::Sender<Result<T>>,
+}
+
+impl<T: Send, F: FnOnce(&mut Tables<'_>) -> Outcome<T> + Send> Job for Task<T, F> {
+    fn run(&mut self, tables: &mut Tables<'_>) -> std::result::Result<(), redb::Error> {
+        if let Some(work) = self.work.take() {
+            self.done = Some(work(tables)?);
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: std::result::Result<(), &Error>) {
+        let answer = match (committed, self.done) {
+            (Ok(()), Some(done)) => done,
+            (Ok(()), None) => Err(stopped()),
+            (Err(error), _) => Err(error.clone()),
+        };
+        // A caller that no longer listens does not need the answer.
+        let _ = self.answer.send(answer);
+    }
+}
+
+fn write_batches(db: &Database, mut queue: mpsc::Receiver<Box<dyn Job>>, definitions: &SharedDefinitions) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let committed = commit(db, &mut batch).map_err(anyhow::Error::from).and_then(|redefined| {
+            if redefined {
+                *definitions.write().unwrap_or_else(PoisonError::into_inner) = load_definitions(db)?;
+            }
+            Ok(())
+        });
+        let committed = committed.map_err(|error| {
+            tracing::error!(error = %error, writes = batch.len(), "commit failed");
+            Error::new(Code::Unavailable, "the store could not write")
+        });
+        for job in batch.drain(..) {
+            job.answer(committed.as_ref().copied());
+        }
+    }
+}
+
+/// Commits what the batch writes; `true` if a definition changed.
+fn commit(db: &Database, batch: &mut [Box<dyn Job>]) -> std::result::Result<bool, redb::Error> {
+    let mut transaction = db.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    let mut tables = Tables::open(&transaction)?;
+    for job in batch {
+        job.run(&mut tables)?;
+    }
+    let redefined = tables.redefined;
+    drop(tables);
+    transaction.commit()?;
+    Ok(redefined)
+}
+
+fn stopped() -> Error {
+    Error::new(Code::Unavailable, "the store is stopping")
+}

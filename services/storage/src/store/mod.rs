@@ -1,0 +1,127 @@
+//! What the rules need of a database, and nothing more.
+//!
+//! The trait is shaped for Cassandra: every operation touches one record, pages are bounded, a
+//! conditional write names the mutation it replaces, and nothing spans two records. Background
+//! work is asked for in bounded steps.
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod definition;
+pub mod embedded;
+mod row;
+
+use async_trait::async_trait;
+use skep_proto::Error;
+use uuid::Uuid;
+
+pub use definition::Definition;
+pub use row::{Applied, Effect, HISTORY, Next, Note, Row, SOFT_ROW_MICROS};
+
+/// Every operation fails with the error that both doors tell.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Which record: the collection's own id (its name may be given to another later), and the record's.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    /// [`Definition::uid`].
+    pub collection: Uuid,
+    /// The record's id.
+    pub id: &'a str,
+}
+
+/// Where a listing stands: the record shown last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Its creation, in microseconds since the epoch.
+    pub created_at: i64,
+    /// Its id.
+    pub id: String,
+}
+
+/// How much a page may hold. The first record always fits.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Records.
+    pub records: usize,
+    /// Bytes of data.
+    pub bytes: usize,
+}
+
+/// What became of a conditional write.
+#[derive(Clone, Debug)]
+pub enum Swap<T> {
+    /// The expected value was there; the new one is, durably.
+    Applied,
+    /// Something else was there, and is returned. Nothing was written.
+    Stale(Option<T>),
+}
+
+/// What became of a collection that was to be dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// It is gone; [`Store::sweep`] clears its records away.
+    Done,
+    /// It holds records and was left alone.
+    NotEmpty,
+    /// Its definition changed, or somebody else dropped it.
+    Stale,
+}
+
+/// A database of records and definitions.
+///
+/// A write that returned `Ok` is durable and seen by every later read. One that failed may or may
+/// not have been made; repeating it with the same mutation id is safe.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Whether reads and writes can be served now.
+    async fn ready(&self) -> Result<()>;
+
+    /// The row, soft or alive.
+    async fn read(&self, key: Key<'_>) -> Result<Option<Row>>;
+
+    /// Writes a fresh record: its id was made for this write alone and tells `row.created_at`.
+    /// Where a row of that id exists already, nothing changes.
+    ///
+    /// # Errors
+    /// `collection_not_found` once the collection is dropped.
+    async fn insert(&self, key: Key<'_>, row: Row) -> Result<()>;
+
+    /// Writes the row if the stored one's newest mutation is `expected` (`None`: there is no row).
+    ///
+    /// # Errors
+    /// `collection_not_found` once the collection is dropped.
+    async fn swap(&self, key: Key<'_>, expected: Option<Uuid>, row: Row) -> Result<Swap<Row>>;
+
+    /// The live records of a collection before `after`, newest first.
+    async fn scan(&self, collection: Uuid, after: Option<&Position>, bounds: Bounds) -> Result<Page>;
+
+    /// What is noted under an idempotency key.
+    async fn noted(&self, key: Uuid) -> Result<Option<Note>>;
+
+    /// Notes the use of an idempotency key for a day, unless it is noted: then returns that.
+    async fn note(&self, key: Uuid, note: Note) -> Result<Option<Note>>;
+
+    /// A collection's definition.
+    async fn definition(&self, name: &str) -> Result<Option<std::sync::Arc<Definition>>>;
+
+    /// The definitions whose names come after `after`, by name.
+    async fn definitions(&self, after: &str, limit: usize) -> Result<Vec<std::sync::Arc<Definition>>>;
+
+    /// Writes a definition if the stored one's `etag` is `expected` (`None`: there is none).
+    async fn define(&self, expected: Option<Uuid>, definition: Definition) -> Result<Swap<Definition>>;
+
+    /// Drops a collection. No record that is acknowledged is lost by it unless `force` is given.
+    async fn drop_collection(&self, definition: &Definition, force: bool) -> Result<Dropped>;
+
+    /// One bounded step of clearing away what is dropped or expired; `true` if more is left to do now.
+    async fn sweep(&self) -> Result<bool>;
+}
+
+/// A part of a listing.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// Ids and rows, in order.
+    pub records: Vec<(String, Row)>,
+    /// Whether the listing may go on after the last of them.
+    pub more: bool,
+}
