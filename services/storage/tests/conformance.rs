@@ -14,9 +14,10 @@ fn engine() -> (TempDir, Arc<Engine>) {
     (folder, Arc::new(Engine::new(Arc::new(store))))
 }
 
-async fn in_process() -> (TempDir, Arc<dyn Contract>) {
+fn in_process() -> impl Future<Output = (TempDir, Arc<dyn Contract>)> {
     let (folder, engine) = engine();
-    (folder, Arc::new(Local::new(engine)))
+    let contract: Arc<dyn Contract> = Arc::new(Local::new(engine));
+    std::future::ready((folder, contract))
 }
 
 async fn over_grpc() -> (TempDir, Arc<dyn Contract>) {

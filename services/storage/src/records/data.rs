@@ -66,7 +66,7 @@ enum Open {
     Object(usize),
 }
 
-impl<'a> Scanner<'a> {
+impl Scanner<'_> {
     fn document(mut self, depth: usize) -> Result<()> {
         let mut open = Vec::with_capacity(8);
         'value: loop {
@@ -279,7 +279,7 @@ mod tests {
             r#"{"a"}"#,
             r#"{"a":}"#,
             r#"{"a":1,}"#,
-            r#"{a:1}"#,
+            "{a:1}",
             r#"{"a":01}"#,
             r#"{"a":NaN}"#,
             r#"{"a":1.}"#,

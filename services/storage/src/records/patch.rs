@@ -290,8 +290,8 @@ mod tests {
         Patch::Merge(Bytes::copy_from_slice(patch.as_bytes())).apply(data.as_bytes()).map_err(|e| e.code).map(text)
     }
 
-    fn text(bytes: Bytes) -> String {
-        String::from_utf8(bytes.to_vec()).expect("UTF-8")
+    fn text(bytes: impl AsRef<[u8]>) -> String {
+        String::from_utf8(bytes.as_ref().to_vec()).expect("UTF-8")
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Row {
         Self { data, owner, created_at, updated_at: created_at, version: 1, history, fingerprint: None }
     }
 
-    /// The newest mutation: the condition of the next write, and the ETag.
+    /// The newest mutation: the condition of the next write, and the entity tag.
     pub fn mutation(&self) -> Uuid {
         self.history[0].mutation
     }

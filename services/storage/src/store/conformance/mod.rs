@@ -2,7 +2,12 @@
 //!
 //! The suite speaks the contract, so that it runs on an engine in this process and through gRPC alike.
 
-#![allow(missing_docs, clippy::missing_panics_doc, reason = "each behaviour is a test; its name says what is promised")]
+#![allow(
+    missing_docs,
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "each behaviour is a test; its name says what is promised"
+)]
 
 pub mod collections;
 pub mod idempotency;
@@ -197,6 +202,7 @@ fn code(error: Error) -> Code {
     error.code
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "stands where a message has a field")]
 fn body(data: &str) -> Option<Record> {
     Some(Record { data: Bytes::copy_from_slice(data.as_bytes()), ..Default::default() })
 }

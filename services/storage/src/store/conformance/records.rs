@@ -43,8 +43,8 @@ pub async fn refuses_data_that_cannot_be_kept(house: House) {
         (&large, Code::PayloadTooLarge),
     ] {
         let asked = CreateRecordRequest { record: body(data), ..Default::default() };
-        assert_eq!(house.ask_create(asked).await.unwrap_err(), expected, "{:.40}", data);
-        assert_eq!(house.upsert("bee", data, "").await.unwrap_err(), expected, "{:.40}", data);
+        assert_eq!(house.ask_create(asked).await.unwrap_err(), expected, "{data:.40}");
+        assert_eq!(house.upsert("bee", data, "").await.unwrap_err(), expected, "{data:.40}");
     }
     assert_eq!(house.ask_create(CreateRecordRequest::default()).await, Err(Code::InvalidBody));
     let not_text = Some(Record { data: Bytes::from_static(b"{\"a\":\"\xff\"}"), ..Default::default() });

@@ -6,6 +6,8 @@ mod codec;
 mod keys;
 mod sweep;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::{

@@ -1,6 +1,6 @@
 //! The tables, and what a write transaction does to them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
 use skep_proto::Code;
@@ -63,13 +63,9 @@ impl<'t> Tables<'t> {
 
     /// Refuses a write to a collection that is gone.
     pub(super) fn admit(&mut self, collection: Uuid) -> std::result::Result<Result<()>, Error> {
-        let live = match self.known.get(&collection) {
-            Some(live) => *live,
-            None => {
-                let live = self.live.get(&collection.as_bytes()[..])?.is_some();
-                self.known.insert(collection, live);
-                live
-            }
+        let live = match self.known.entry(collection) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(unknown) => *unknown.insert(self.live.get(&collection.as_bytes()[..])?.is_some()),
         };
         let gone = || skep_proto::Error::new(Code::CollectionNotFound, "the collection was deleted");
         Ok(if live { Ok(()) } else { Err(gone()) })

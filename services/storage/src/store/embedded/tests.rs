@@ -1,0 +1,124 @@
+use bytes::Bytes;
+use redb::ReadableTableMetadata;
+use skep_proto::v1::Rules;
+
+use super::*;
+use crate::store::{Next, SOFT_ROW_MICROS};
+
+const DATA: Bytes = Bytes::from_static(b"{}");
+const EVERYTHING: Bounds = Bounds { records: 5000, bytes: usize::MAX };
+
+async fn define(store: &Embedded, name: &str) -> Definition {
+    let definition = Definition {
+        name: name.into(),
+        uid: Uuid::now_v7(),
+        etag: Uuid::now_v7(),
+        schema: Bytes::new(),
+        indexes: Vec::new(),
+        rules: Rules::default(),
+        created_at: 1,
+        updated_at: 1,
+    };
+    assert!(matches!(store.define(None, definition.clone()).await, Ok(Swap::Applied)));
+    definition
+}
+
+fn fresh() -> (String, Row) {
+    let mutation = mutation::new();
+    (mutation.to_string(), Row::first(mutation, mutation::time(mutation).unwrap(), None, DATA))
+}
+
+fn entries(store: &Embedded) -> [u64; 4] {
+    let count = |table| store.look(|transaction| Ok(Ok(transaction.open_table(table)?.len()?))).unwrap();
+    [RECORDS, PLACES, GRAVES, EXPIRIES].map(count)
+}
+
+#[tokio::test]
+async fn what_is_written_is_there_after_opening_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Embedded::open(folder.path()).unwrap();
+    let (definition, (id, row)) = (define(&store, "bees").await, fresh());
+    let key = Key { collection: definition.uid, id: &id };
+    store.insert(key, row.clone()).await.unwrap();
+    assert!(
+        format!("{:#}", Embedded::open(folder.path()).err().unwrap()).contains("DATA_DIR"),
+        "one process at a time"
+    );
+    drop(store);
+
+    let store = eventually_open(folder.path());
+    assert_eq!(store.read(key).await.unwrap(), Some(row));
+    assert_eq!(store.definition("bees").await.unwrap().as_deref(), Some(&definition));
+}
+
+/// The writer's thread closes the file a moment after the last handle is dropped.
+fn eventually_open(folder: &Path) -> Embedded {
+    let started = std::time::Instant::now();
+    loop {
+        match Embedded::open(folder) {
+            Ok(store) => return store,
+            Err(error) => assert!(started.elapsed().as_secs() < 10, "{error:#}"),
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_collection_is_cleared_away_in_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Embedded::open(folder.path()).unwrap());
+    let (doomed, kept) = (define(&store, "doomed").await, define(&store, "kept").await);
+    let writes: Vec<_> = (0..2500)
+        .map(|i| {
+            let (store, (fresh_id, row)) = (Arc::clone(&store), fresh());
+            let id = if i % 2 == 0 { format!("chosen{i}") } else { fresh_id };
+            let collection = if i % 100 == 0 { kept.uid } else { doomed.uid };
+            tokio::spawn(async move { store.swap(Key { collection, id: &id }, None, row).await })
+        })
+        .collect();
+    for write in writes {
+        assert!(matches!(write.await.unwrap(), Ok(Swap::Applied)));
+    }
+    assert_eq!(store.drop_collection(&doomed, false).await, Ok(Dropped::NotEmpty));
+    assert_eq!(store.drop_collection(&doomed, true).await, Ok(Dropped::Done));
+    assert_eq!(store.drop_collection(&doomed, true).await, Ok(Dropped::Stale));
+    let (id, row) = fresh();
+    let late = store.insert(Key { collection: doomed.uid, id: &id }, row).await;
+    assert_eq!(late.unwrap_err().code, Code::CollectionNotFound);
+
+    let mut steps = 0;
+    while store.sweep().await.unwrap() {
+        steps += 1;
+    }
+    assert!(steps >= 4, "{steps} steps for 2475 records and 1225 places");
+    assert_eq!(entries(&store), [25, 25, 0, 0]);
+    assert_eq!(store.scan(kept.uid, None, EVERYTHING).await.unwrap().records.len(), 25);
+}
+
+#[tokio::test]
+async fn what_expired_is_cleared_away_and_what_lives_again_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Embedded::open(folder.path()).unwrap();
+    let uid = define(&store, "bees").await.uid;
+    let (expired, now) = (mutation::now() - SOFT_ROW_MICROS - 1, mutation::now());
+    let gone = Row::first(Uuid::now_v7(), 5, None, DATA).then(Uuid::now_v7(), expired, Next::Deleted);
+    for id in ["gone", "again", "twice"] {
+        store.swap(Key { collection: uid, id }, None, gone.clone()).await.unwrap();
+    }
+    let again = gone.then(Uuid::now_v7(), now, Next::Data(DATA, None));
+    store.swap(Key { collection: uid, id: "again" }, Some(gone.mutation()), again.clone()).await.unwrap();
+    let twice = again.then(Uuid::now_v7(), now, Next::Deleted);
+    store.swap(Key { collection: uid, id: "twice" }, Some(gone.mutation()), twice.clone()).await.unwrap();
+    let note = |expires_at| Note { fingerprint: [7; 16], seen: None, expires_at };
+    let (old, new) = (Uuid::now_v7(), Uuid::now_v7());
+    assert_eq!(store.note(old, note(expired)).await.unwrap(), None);
+    assert_eq!(store.note(new, note(now + SOFT_ROW_MICROS)).await.unwrap(), None);
+    assert_eq!(store.note(new, note(0)).await.unwrap(), Some(note(now + SOFT_ROW_MICROS)));
+
+    while store.sweep().await.unwrap() {}
+    let read = async |id| store.read(Key { collection: uid, id }).await.unwrap();
+    assert_eq!((read("gone").await, read("again").await, read("twice").await), (None, Some(again), Some(twice)));
+    assert_eq!(store.noted(old).await.unwrap(), None);
+    assert!(store.noted(new).await.unwrap().is_some());
+    assert_eq!(entries(&store), [1, 1, 1, 2]);
+}
