@@ -1,56 +1,16 @@
-//! What may be kept as `data`: one pass over the text, without a tree and without recursion.
-//!
-//! The text is kept to the byte, so what one reader would understand otherwise than another is
-//! refused: lone surrogates and repeated names (RFC 8259, 4 and 8.2; RFC 7493, 2).
+//! The grammar of RFC 8259, read byte by byte.
 
 use std::borrow::Cow;
 
-use skep_proto::{Code, Error};
-
+use super::{malformed, too_deep};
 use crate::store::Result;
-
-/// The largest `data`, in bytes.
-pub const MAX_BYTES: usize = 1 << 20;
-/// The deepest nesting; an object alone is 1.
-pub const MAX_DEPTH: usize = 32;
 
 /// Names with which the JSON library marks its own values: a patch would read them as something else.
 const RESERVED: &str = "$serde_json::private::";
 
-/// Checks that `text` is a JSON object that can be kept.
-pub fn check(text: &[u8]) -> Result<()> {
-    check_depth(text, MAX_DEPTH)?;
-    let object = text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    if object { Ok(()) } else { Err(not_an_object()) }
-}
-
-/// Checks that `text` is JSON that can be read exactly, `depth` levels deep at most.
-pub fn check_depth(text: &[u8], depth: usize) -> Result<()> {
-    if text.len() > MAX_BYTES {
-        return Err(too_large(text.len()));
-    }
-    let text = str::from_utf8(text).map_err(|error| malformed(error.valid_up_to(), "this is not UTF-8"))?;
+/// Reads a whole text, `depth` levels deep at most.
+pub(super) fn document(text: &str, depth: usize) -> Result<()> {
     Scanner { text, at: 0, names: Vec::new() }.document(depth)
-}
-
-/// The data is JSON of another kind.
-pub fn not_an_object() -> Error {
-    Error::new(Code::InvalidBody, "data must be a JSON object").at("/data", "must be an object")
-}
-
-/// The data has `bytes` bytes.
-pub fn too_large(bytes: usize) -> Error {
-    let detail = format!("data has {bytes} bytes; at most {MAX_BYTES} are kept");
-    Error::new(Code::PayloadTooLarge, detail).at("/data", "is too large")
-}
-
-/// The data is nested deeper than [`MAX_DEPTH`].
-pub fn too_deep() -> Error {
-    Error::new(Code::InvalidBody, format!("data is nested deeper than {MAX_DEPTH} levels")).at("/data", "is too deep")
-}
-
-fn malformed(at: usize, what: &str) -> Error {
-    Error::new(Code::MalformedJson, format!("at byte {at} of the JSON text: {what}"))
 }
 
 struct Scanner<'a> {
@@ -252,79 +212,5 @@ impl Scanner<'_> {
         let literal = ["true", "false", "null"].into_iter().find(|literal| rest.starts_with(literal.as_bytes()));
         self.at += literal.ok_or_else(|| malformed(self.at, "a value is missing"))?.len();
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::Value;
-
-    use super::*;
-
-    fn code(text: &str) -> Option<Code> {
-        check(text.as_bytes()).err().map(|error| error.code)
-    }
-
-    #[test]
-    fn keeps_what_is_exact_and_refuses_the_rest() {
-        for kept in ["{}", " {\"a\" : [ ] , \"b\":{\"a\":-0.5e+7}} ", r#"{"a":1e999,"b":"\ud83d\ude00\u0000"}"#] {
-            assert_eq!(code(kept), None, "{kept}");
-        }
-        for malformed in [
-            "",
-            "{",
-            "{]",
-            "[}",
-            r#"{"a"}"#,
-            r#"{"a":}"#,
-            r#"{"a":1,}"#,
-            "{a:1}",
-            r#"{"a":01}"#,
-            r#"{"a":NaN}"#,
-            r#"{"a":1.}"#,
-            r#"{"a":"\ud800"}"#,
-            r#"{"a":"\udc00"}"#,
-            r#"{"a":"\ud800\u0041"}"#,
-            r#"{"a":"\x"}"#,
-            r#"{"a":"\u12g4"}"#,
-            r#"{"a":"\u"#,
-            "{\"a\":\"\n\"}",
-            r#"{"a":1,"\u0061":2}"#,
-            "{} {}",
-            r#"{"$serde_json::private::Number":"1"}"#,
-            r#"{"\u"#,
-            r#"{"a":"\ud800"#,
-        ] {
-            assert_eq!(code(malformed), Some(Code::MalformedJson), "{malformed}");
-        }
-        assert_eq!(code("[]"), Some(Code::InvalidBody));
-        let many: Vec<_> = (0..40).map(|i| format!("\"k{}\":0", i % 39)).collect();
-        assert_eq!(code(&format!("{{{}}}", many.join(","))), Some(Code::MalformedJson));
-    }
-
-    #[test]
-    fn bounds_depth_and_size() {
-        let nested = |depth: usize| format!("{}{}", "{\"a\":".repeat(depth - 1) + "{}", "}".repeat(depth - 1));
-        assert_eq!(code(&nested(MAX_DEPTH)), None);
-        assert_eq!(code(&nested(MAX_DEPTH + 1)), Some(Code::InvalidBody));
-        assert_eq!(code(&format!("{{\"a\":{}", "[".repeat(40_000))), Some(Code::InvalidBody));
-        let sized = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
-        assert_eq!(code(&sized(MAX_BYTES)), None);
-        assert_eq!(code(&sized(MAX_BYTES + 1)), Some(Code::PayloadTooLarge));
-    }
-
-    proptest! {
-        #[test]
-        fn agrees_with_the_json_library(text in r#"\{("a"|"b\\u0061"|"\\ud83d"|1|-0\.5e3|true|nul|\[|\]|\{|\}|:|,| |\\|é){0,12}\}"#) {
-            let parsed = serde_json::from_str::<Value>(&text);
-            let repeated = code(&text).is_some() && parsed.as_ref().is_ok_and(|value| value.to_string().len() < text.replace(' ', "").len());
-            prop_assert!(code(&text).is_none() == parsed.is_ok() || repeated, "{} {:?}", text, parsed);
-        }
-
-        #[test]
-        fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = check(&bytes);
-        }
     }
 }

@@ -1,0 +1,73 @@
+//! Changing `data` in part: JSON merge patch (RFC 7396) and JSON patch (RFC 6902).
+//!
+//! Members that a patch does not touch keep their order and the digits of their numbers (an exponent
+//! gets a sign). No patch can make the document much larger or deeper than data may be at any step, nor
+//! move its parts about without end: a few copies would otherwise double it beyond memory.
+
+mod measure;
+mod operations;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use skep_proto::{Code, Error};
+
+use self::operations::Document;
+use super::data::{self, MAX_DEPTH};
+use crate::store::Result;
+
+/// A patch's text, not yet read.
+#[derive(Clone, Debug)]
+pub enum Patch {
+    /// RFC 7396.
+    Merge(Bytes),
+    /// RFC 6902.
+    Json(Bytes),
+}
+
+impl Patch {
+    /// The data after the patch.
+    ///
+    /// # Errors
+    /// `malformed_json`, `invalid_patch` for what is no patch; `patch_conflict` for one that does not fit this data;
+    /// what [`data::check`] says of the result.
+    pub fn apply(&self, data: &[u8]) -> Result<Bytes> {
+        let document = serde_json::from_slice(data).map_err(|e| Error::new(Code::Internal, e.to_string()))?;
+        let patched = match self {
+            Self::Merge(text) => merged(document, read(text, MAX_DEPTH)?),
+            // An operation's value lies two levels inside the patch.
+            Self::Json(text) => Document::new(document, data.len()).apply(read(text, MAX_DEPTH + 2)?)?,
+        };
+        if !patched.is_object() {
+            return Err(data::not_an_object());
+        }
+        let text = serde_json::to_vec(&patched).map_err(|e| Error::new(Code::Internal, e.to_string()))?;
+        data::check(&text)?;
+        Ok(text.into())
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(text: &[u8], depth: usize) -> Result<T> {
+    data::check_depth(text, depth)?;
+    serde_json::from_slice(text).map_err(|error| Error::new(Code::InvalidPatch, error.to_string()))
+}
+
+/// RFC 7396, 2. The patch is at most [`MAX_DEPTH`] deep, and so is the recursion.
+fn merged(target: Value, patch: Value) -> Value {
+    let Value::Object(patch) = patch else { return patch };
+    let mut target = match target {
+        Value::Object(target) => target,
+        _ => Map::new(),
+    };
+    for (name, change) in patch {
+        if change.is_null() {
+            target.shift_remove(&name);
+        } else {
+            let slot = target.entry(name).or_insert(Value::Null);
+            *slot = merged(slot.take(), change);
+        }
+    }
+    Value::Object(target)
+}
