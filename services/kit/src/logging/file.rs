@@ -1,0 +1,126 @@
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
+
+/// Lines are written together up to this many bytes, or until none waits.
+const BATCH: usize = 64 * 1024;
+
+/// How long a folder that could not be written is left alone.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// The files of one service and instance, one an hour. It never fails: what cannot be written is counted.
+pub(super) struct LogFile {
+    dir: PathBuf,
+    prefix: String,
+    file: Option<RollingFileAppender>,
+    tried: Instant,
+    batch: Vec<u8>,
+    lost: Arc<AtomicU64>,
+}
+
+impl LogFile {
+    /// Opens `dir/prefix.<date-hour>.ndjson`; also tells why that is not possible now.
+    pub(super) fn open(dir: &Path, prefix: &str) -> (Self, Option<String>) {
+        let (file, fault) = match create(dir, prefix) {
+            Ok(file) => (Some(file), None),
+            Err(error) => (None, Some(format!("{}: {}", dir.display(), cause(&error)))),
+        };
+        let (dir, prefix) = (dir.to_owned(), prefix.to_owned());
+        (Self { dir, prefix, file, tried: Instant::now(), batch: Vec::new(), lost: Arc::default() }, fault)
+    }
+
+    /// Counts the lines that were not written.
+    pub(super) fn lost(&self) -> Arc<AtomicU64> {
+        self.lost.clone()
+    }
+}
+
+impl Write for LogFile {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.batch.extend_from_slice(lines);
+        if self.batch.len() >= BATCH {
+            self.flush()?;
+        }
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.file.is_none() && self.tried.elapsed() >= RETRY {
+            self.tried = Instant::now();
+            self.file = create(&self.dir, &self.prefix).ok();
+        }
+        let written = self.file.as_mut().map_or(0, |file| write(file, &self.batch));
+        self.lost.fetch_add(settle(&mut self.batch, written), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Writes as much as the disk takes.
+fn write(file: &mut RollingFileAppender, lines: &[u8]) -> usize {
+    let mut written = 0;
+    while written < lines.len() {
+        match file.write(&lines[written..]) {
+            Ok(0) => break,
+            Ok(more) => written += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    written
+}
+
+/// Empties a batch of which `written` bytes were written; the number of lines that were not, wholly. Where
+/// one was torn, a line feed is left in the batch, so that the next line starts as one.
+fn settle(batch: &mut Vec<u8>, written: usize) -> u64 {
+    let (done, rest) = batch.split_at(written);
+    let owed = done.is_empty() && rest.starts_with(b"\n");
+    let torn = owed || done.last().is_some_and(|last| *last != b'\n');
+    let lines = rest.split(|byte| *byte == b'\n').count() - 1 - usize::from(owed);
+    batch.clear();
+    if torn {
+        batch.push(b'\n');
+    }
+    lines as u64
+}
+
+fn create(dir: &Path, prefix: &str) -> Result<RollingFileAppender, InitError> {
+    RollingFileAppender::builder()
+        .rotation(Rotation::HOURLY)
+        .filename_prefix(prefix)
+        .filename_suffix("ndjson")
+        .build(dir)
+}
+
+fn cause(error: &InitError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::settle;
+
+    #[test]
+    fn a_torn_line_is_lost_and_does_not_tear_the_next() {
+        let settled = |batch: &str, written| {
+            let mut batch = batch.as_bytes().to_vec();
+            let lost = settle(&mut batch, written);
+            (lost, String::from_utf8(batch).unwrap())
+        };
+        let left = |lost, batch: &str| (lost, batch.to_owned());
+        assert_eq!(settled("one\ntwo\n", 8), left(0, ""));
+        assert_eq!(settled("one\ntwo\n", 4), left(1, ""));
+        assert_eq!(settled("one\ntwo\n", 6), left(1, "\n"), "torn");
+        assert_eq!(settled("one\ntwo\n", 0), left(2, ""));
+        assert_eq!(settled("\none\n", 0), left(1, "\n"), "still owed");
+        assert_eq!(settled("\none\n", 1), left(1, ""), "paid");
+        assert_eq!(settled("", 0), left(0, ""));
+    }
+}

@@ -1,0 +1,154 @@
+//! Logs: one JSON object a line with ECS field names to dated files, and a short form to standard error.
+//!
+//! Writing happens on threads of its own, behind queues that drop rather than wait: a slow or full disk
+//! never blocks a request. What is dropped is counted in `skep_log_lines_lost_total` and said in the log.
+
+mod escape;
+mod fields;
+mod file;
+mod janitor;
+mod lines;
+mod losses;
+mod panics;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    env, fs,
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use tracing::warn;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
+
+use self::{file::LogFile, lines::Lines};
+pub(crate) use losses::Losses;
+
+use crate::Program;
+
+/// Lines that wait for the disk, for each service; at most 32 KiB each, mostly below 1 KiB.
+const FILE_QUEUE: usize = 8_192;
+
+/// Lines that wait for standard error.
+const PEOPLE_QUEUE: usize = 2_048;
+
+/// How often old files are removed, and lost lines are told.
+const UPKEEP: Duration = Duration::from_mins(1);
+
+/// Whose lines they are: what `service.name` says, and the targets (crates, modules) that belong to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Service {
+    /// The name of the service.
+    pub name: &'static str,
+    /// Crates or modules, each with all below it.
+    pub targets: &'static [&'static str],
+}
+
+/// How and where to log.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) dir: PathBuf,
+    pub(crate) directives: Directives,
+    pub(crate) keep_days: u32,
+    pub(crate) keep_bytes: u64,
+}
+
+/// What is logged, in the words of [`EnvFilter`].
+#[derive(Clone, Debug)]
+pub(crate) struct Directives(String);
+
+impl FromStr for Directives {
+    type Err = tracing_subscriber::filter::ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        EnvFilter::builder().parse(text).map(|_| Self(text.to_owned()))
+    }
+}
+
+/// Logs that are open. When this is dropped what waits is written, which takes a second a file at most.
+pub(crate) struct Logs {
+    pub(crate) losses: Arc<Losses>,
+    _writers: Vec<WorkerGuard>,
+}
+
+/// Sends everything this process logs, and its panics, to `options.dir` and to standard error. A folder
+/// that cannot be written is told, tried again, and ends nothing.
+pub(crate) fn start(program: &Program, options: &Options, instance: &str) -> anyhow::Result<Logs> {
+    let colour = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
+    let (lines, logs, faults) = open(program, options, instance, io::stderr(), colour);
+    let filter = EnvFilter::builder().parse(&options.directives.0)?;
+    let subscriber = tracing_subscriber::registry().with(filter).with(lines);
+    tracing::subscriber::set_global_default(subscriber).context("logs are set up already")?;
+    panics::log();
+    for error in faults {
+        warn!(error, "cannot write log files, set LOG_DIR to a folder that this process may write");
+    }
+    Ok(logs)
+}
+
+/// Opens a stream for each service, and one for people; tells the folders that cannot be written.
+fn open(
+    program: &Program,
+    options: &Options,
+    instance: &str,
+    people: impl Write + Send + 'static,
+    colour: bool,
+) -> (Lines, Logs, Vec<String>) {
+    let (mut losses, mut writers, mut faults) = (Losses::default(), Vec::new(), Vec::new());
+    let (people, writer) = queue(people, PEOPLE_QUEUE);
+    losses.watch(program.services[0].name, "stderr", people.error_counter(), Arc::default());
+    writers.push(writer);
+    let mut lines = Lines::new(people, colour);
+    for service in program.services {
+        let (file, fault) = LogFile::open(&options.dir, &format!("{}-{instance}", service.name));
+        let unwritten = file.lost();
+        let (file, writer) = queue(file, FILE_QUEUE);
+        losses.watch(service.name, "file", file.error_counter(), unwritten);
+        lines.add(*service, program.version, instance, &host(), file);
+        writers.push(writer);
+        faults.extend(fault);
+    }
+    (lines, Logs { losses: Arc::new(losses), _writers: writers }, faults)
+}
+
+fn queue(to: impl Write + Send + 'static, limit: usize) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default().buffered_lines_limit(limit).thread_name("log").finish(to)
+}
+
+/// Looks after the logs for as long as the process lives: removes old files, tells what was lost.
+pub(crate) async fn keep(losses: Arc<Losses>, options: Options) {
+    let options = Arc::new(options);
+    let mut ticks = tokio::time::interval(UPKEEP);
+    loop {
+        ticks.tick().await;
+        losses.tell();
+        let (losses, options) = (losses.clone(), options.clone());
+        // A disk may be slow, and is then waited for elsewhere.
+        let cleaned = tokio::task::spawn_blocking(move || {
+            losses.services().for_each(|service| janitor::clean(&options, service, jiff::Timestamp::now()));
+        });
+        let _ = cleaned.await;
+    }
+}
+
+/// The name of this replica: `HOSTNAME`, or what the kernel calls this host, fit for a file's name.
+pub(crate) fn instance() -> String {
+    let name = env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(host);
+    safe(&name)
+}
+
+fn host() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "localhost".to_owned() } else { name.trim().to_owned() }
+}
+
+fn safe(name: &str) -> String {
+    let fit = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
+    name.chars().take(64).map(fit).collect()
+}

@@ -1,0 +1,127 @@
+use std::ffi::OsString;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::{
+    Program,
+    common::{Common, own_url},
+};
+use crate::{
+    Config,
+    config::{Setting, Sources, Values},
+};
+
+const PRINT_CONFIG: &str = "print-config";
+const HEALTHCHECK: &str = "healthcheck";
+const URL: &str = "URL";
+
+/// What the command line asks for.
+pub(super) enum Call<C> {
+    /// Serve, with settings that hold no fault.
+    Serve(Common, C),
+    /// Ask this URL whether all is well.
+    Healthcheck(String),
+    /// Tell this on standard output and be done.
+    Print(String),
+    /// Tell this on standard error and exit as misused.
+    Refuse(String),
+}
+
+pub(super) fn parse<C: Config>(
+    program: &Program,
+    args: Vec<OsString>,
+    env: &dyn Fn(&str) -> Option<OsString>,
+) -> Call<C> {
+    let settings = settings::<C>(program);
+    let matches = match command(program, &settings).try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) if error.use_stderr() => return Call::Refuse(error.render().to_string()),
+        Err(help) => return Call::Print(help.render().to_string()),
+    };
+    let (name, matches) = matches.subcommand().map_or(("", &matches), |(name, below)| (name, below));
+    let flag = |name: &str| matches.try_get_one::<OsString>(name).ok().flatten().cloned();
+    let mut values = Sources { flag: &flag, env }.read(&settings);
+    if name == HEALTHCHECK {
+        let url = matches.get_one::<OsString>(URL).map(|url| url.to_string_lossy().into_owned());
+        return Call::Healthcheck(url.unwrap_or_else(|| own_url(&mut values)));
+    }
+    checked(program, matches, values)
+}
+
+fn checked<C: Config>(program: &Program, matches: &ArgMatches, mut values: Values) -> Call<C> {
+    let (common, config) = (Common::read(&mut values), C::read(&mut values));
+    match values.faults() {
+        [] if matches.get_flag(PRINT_CONFIG) => Call::Print(values.print()),
+        [] => Call::Serve(common, config),
+        faults => Call::Refuse(format!(
+            "{name} does not start: its settings are at fault.\n  {faults}\nSee {name} --help.\n",
+            name = program.name,
+            faults = faults.join("\n  "),
+        )),
+    }
+}
+
+/// Every setting once, the service's own first, with the program's defaults.
+fn settings<C: Config>(program: &Program) -> Vec<Setting> {
+    let mut settings: Vec<Setting> = Vec::new();
+    for mut setting in C::settings().into_iter().chain(Common::settings()) {
+        if settings.iter().all(|known| known.name != setting.name) {
+            let default = program.defaults.iter().find(|(name, _)| *name == setting.name);
+            setting.default = default.map_or(setting.default, |(_, value)| Some(value));
+            settings.push(setting);
+        }
+    }
+    settings
+}
+
+fn command(program: &Program, settings: &[Setting]) -> Command {
+    let args = || settings.iter().map(argument).chain([print_config()]);
+    let healthcheck = Command::new(HEALTHCHECK)
+        .about("Asks a process whether it is well: exits with 0 or 1, as a container's health check")
+        .arg(Arg::new(URL).value_parser(clap::value_parser!(OsString)).help("what to ask [default: this process]"));
+    let serve = program.default_subcommand.map(|name| {
+        let about = format!("{} (also without a command)", program.about);
+        Command::new(name).about(about).args(args()).after_help(example(program, settings))
+    });
+    Command::new(program.name)
+        .about(program.about)
+        .version(program.version)
+        .args(args())
+        .args_conflicts_with_subcommands(true)
+        .disable_help_subcommand(true)
+        .subcommands(serve.into_iter().chain([healthcheck]))
+        .after_help(example(program, settings))
+}
+
+fn argument(setting: &Setting) -> Arg {
+    let help = match (setting.secret, setting.default) {
+        (true, _) => format!("a file with {} [{}, or {}]", setting.help, setting.name, setting.file_name()),
+        (_, Some(default)) => format!("{} [{}; default: {default}]", setting.help, setting.name),
+        (_, None) => format!("{} [{}]", setting.help, setting.name),
+    };
+    Arg::new(if setting.secret { setting.file_name() } else { setting.name.to_owned() })
+        .long(setting.flag())
+        .value_name(if setting.secret { "PATH" } else { "VALUE" })
+        .value_parser(clap::value_parser!(OsString))
+        .allow_negative_numbers(true)
+        .help(help)
+}
+
+fn print_config() -> Arg {
+    Arg::new(PRINT_CONFIG)
+        .long(PRINT_CONFIG)
+        .action(ArgAction::SetTrue)
+        .help("print the settings in force, secrets hidden, and exit")
+}
+
+fn example(program: &Program, settings: &[Setting]) -> String {
+    let name = program.name;
+    let usual = settings.iter().find_map(|setting| Some((setting, setting.default.filter(|_| !setting.secret)?)));
+    let first = usual.map_or_else(String::new, |(setting, value)| {
+        format!("  {name} --{} {value}\n  {}={value} {name}   (the same)\n", setting.flag(), setting.name)
+    });
+    format!(
+        "Each flag is also the environment variable in brackets; a flag goes before it.\n\nExamples:\n{first}  \
+         LOG=debug {name} --print-config\n  {name} {HEALTHCHECK} && echo well"
+    )
+}

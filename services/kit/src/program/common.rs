@@ -1,0 +1,53 @@
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use crate::{
+    Config,
+    config::{ByteSize, Setting, Values},
+    logging::{self, Directives},
+};
+
+const METRICS_ADDR: Setting =
+    Setting::new("METRICS_ADDR", "where /metrics, /livez, /readyz and /healthz are served").default("127.0.0.1:9080");
+const LOG_DIR: Setting = Setting::new("LOG_DIR", "the folder of the log files").default("./logs");
+const LOG: Setting =
+    Setting::new("LOG", "what is logged: a level, or target=level, separated by commas").default("info");
+const DRAIN_SECONDS: Setting =
+    Setting::new("DRAIN_SECONDS", "how many seconds a stop waits for what is in flight").default("20");
+const LOG_KEEP_DAYS: Setting = Setting::new("LOG_KEEP_DAYS", "after how many days a log file is removed").default("7");
+const LOG_KEEP_BYTES: Setting =
+    Setting::new("LOG_KEEP_BYTES", "how much space a service's log files may take").default("1GiB");
+
+/// The settings of every process.
+pub(super) struct Common {
+    pub(super) metrics_addr: SocketAddr,
+    pub(super) drain: Duration,
+    pub(super) logs: logging::Options,
+}
+
+impl Config for Common {
+    fn settings() -> Vec<Setting> {
+        vec![METRICS_ADDR, LOG_DIR, LOG, DRAIN_SECONDS, LOG_KEEP_DAYS, LOG_KEEP_BYTES]
+    }
+
+    fn read(values: &mut Values) -> Self {
+        Self {
+            metrics_addr: values.value(&METRICS_ADDR),
+            drain: Duration::from_secs(values.value(&DRAIN_SECONDS)),
+            logs: logging::Options {
+                dir: values.value::<PathBuf>(&LOG_DIR),
+                directives: values.value::<Directives>(&LOG),
+                keep_days: values.value(&LOG_KEEP_DAYS),
+                keep_bytes: values.value::<ByteSize>(&LOG_KEEP_BYTES).as_u64(),
+            },
+        }
+    }
+}
+
+/// The health check of the process that has these settings: a wildcard address is asked on loopback.
+pub(super) fn own_url(values: &mut Values) -> String {
+    let mut addr: SocketAddr = values.value(&METRICS_ADDR);
+    if addr.ip().is_unspecified() {
+        addr.set_ip(if addr.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+    }
+    format!("http://{addr}/healthz")
+}
