@@ -96,3 +96,17 @@ codes! {
     /// The time for this call ran out.
     DeadlineExceeded, "deadline_exceeded", DeadlineExceeded, 503, "The time for this call ran out";
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_tells_every_code_with_its_statuses() {
+        let page = include_str!("../docs/API.md");
+        for code in Code::ALL {
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{}` | {} | ", code.word(), code.http())));
+            assert!(row.is_some(), "docs/API.md does not tell of {}", code.word());
+        }
+    }
+}
