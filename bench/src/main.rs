@@ -1,1 +1,36 @@
-fn main(){}
+//! `bench`: Skep beside a bare axum echo, in turn, on the same machine. Ratios, not promises.
+
+mod echo;
+mod load;
+mod measure;
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::{Arg, Command, value_parser};
+
+fn main() -> ExitCode {
+    let number = |name: &'static str, default: &'static str, help: &'static str| {
+        Arg::new(name).long(name).default_value(default).value_parser(value_parser!(u64)).help(help)
+    };
+    let command = Command::new("bench")
+        .about("Measures `skep serve` beside a bare axum echo (build first: cargo build --release --workspace --bins)")
+        .arg(number("connections", "64", "Connections that ask at once"))
+        .arg(number("seconds", "5", "How long each measurement takes"))
+        .arg(number("rounds", "3", "How often each is repeated; the median is told"))
+        .subcommand(Command::new("echo").about("Serves the echo, and prints its address").hide(true));
+    let asked = command.get_matches();
+    let number = |name: &str| asked.get_one::<u64>(name).copied().unwrap_or_default();
+    let plan = measure::Plan {
+        connections: usize::try_from(number("connections")).unwrap_or(64),
+        time: Duration::from_secs(number("seconds")),
+        rounds: usize::try_from(number("rounds")).unwrap_or(3),
+    };
+    let outcome = if asked.subcommand_name() == Some("echo") { echo::serve() } else { measure::all(plan) };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,22 @@
-//! .
+//! Runs the real binaries for tests: starts them on free ports in a folder of their own, waits until
+//! they are ready, stops them in every way a process can end, and speaks to their doors.
+//!
+//! Nothing sleeps for a fixed time: a test waits for a condition with [`eventually`].
+
+#![allow(clippy::missing_panics_doc, clippy::return_self_not_must_use, reason = "asserting is what it is for")]
+
+mod browser;
+mod house;
+mod logs;
+mod process;
+mod program;
+mod rest;
+mod wait;
+
+pub use browser::{Browser, Element};
+pub use house::House;
+pub use logs::Logs;
+pub use process::Process;
+pub use program::Program;
+pub use rest::{Answer, Call, Rest};
+pub use wait::eventually;

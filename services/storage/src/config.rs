@@ -2,7 +2,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use kit::{
     Secret,
-    config::{Setting, Values},
+    config::{Address, Setting, Values},
 };
 
 /// Where gRPC is served.
@@ -34,7 +34,7 @@ impl kit::Config for Config {
     }
 
     fn read(values: &mut Values) -> Self {
-        let addr: SocketAddr = values.value(&STORAGE_ADDR);
+        let Address(addr) = values.value(&STORAGE_ADDR);
         let token = values.get(&INTERNAL_TOKEN);
         let open: bool = values.value(&ALLOW_INSECURE);
         if token.is_none() && !open && !addr.ip().is_loopback() {

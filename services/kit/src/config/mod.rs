@@ -1,12 +1,14 @@
 //! Configuration from flags, environment variables and, for secrets, files. Everything is read before
 //! anything starts, and every fault is told at once.
 
+mod address;
 mod period;
 mod sources;
 #[cfg(test)]
 mod tests;
 mod values;
 
+pub use address::Address;
 pub use bytesize::ByteSize;
 pub use period::Period;
 pub(crate) use sources::Sources;

@@ -115,10 +115,17 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         scratch.json(stream, metadata, micros);
         // The queues take a line or count it as lost; neither fails.
         let _ = stream.file.clone().write_all(scratch.line.as_bytes());
-        scratch.short(self.colour, metadata, micros);
-        let _ = self.people.clone().write_all(scratch.line.as_bytes());
+        if !is_everyday(metadata) {
+            scratch.short(self.colour, metadata, micros);
+            let _ = self.people.clone().write_all(scratch.line.as_bytes());
+        }
         let _ = SCRATCH.try_with(|kept| kept.set(scratch));
     }
+}
+
+/// Whether this is the line of a request that went well: thousands a second, which files take and people do not.
+fn is_everyday(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() == Level::INFO && metadata.target().ends_with("::access")
 }
 
 impl Scratch {

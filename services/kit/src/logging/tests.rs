@@ -112,6 +112,7 @@ fn a_line_belongs_to_the_service_of_its_target() {
 fn people_read_a_short_line() {
     let (_, people) = logged("gate", || {
         let _request = info_span!("request", http.request.id = "r-1").entered();
+        info!(target: "gate::access", "a request that went well is not for people");
         info!(target: "gate::http", door = "rest", note = "two words", n = 5, "said \"hi\",\nleft \"now\"");
     });
     let (time, rest) = people.split_once(' ').unwrap();

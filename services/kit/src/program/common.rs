@@ -2,7 +2,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
     Config,
-    config::{ByteSize, Setting, Values},
+    config::{Address, ByteSize, Setting, Values},
     logging::{self, Directives},
 };
 
@@ -31,7 +31,7 @@ impl Config for Common {
 
     fn read(values: &mut Values) -> Self {
         Self {
-            metrics_addr: values.value(&METRICS_ADDR),
+            metrics_addr: values.value::<Address>(&METRICS_ADDR).0,
             drain: Duration::from_secs(values.value(&DRAIN_SECONDS)),
             logs: logging::Options {
                 dir: values.value::<PathBuf>(&LOG_DIR),
@@ -45,7 +45,7 @@ impl Config for Common {
 
 /// The health check of the process that has these settings: a wildcard address is asked on loopback.
 pub(super) fn own_url(values: &mut Values) -> String {
-    let mut addr: SocketAddr = values.value(&METRICS_ADDR);
+    let Address(mut addr) = values.value(&METRICS_ADDR);
     if addr.ip().is_unspecified() {
         addr.set_ip(if addr.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
     }

@@ -1,0 +1,140 @@
+use std::{fmt::Display, future::IntoFuture, net::SocketAddr, pin::Pin, time::Duration};
+
+use reqwest::{
+    Body, Client, Method, RequestBuilder,
+    header::{CONTENT_TYPE, HeaderMap},
+};
+use serde_json::Value;
+
+const ANSWER_BOUND: Duration = Duration::from_secs(20);
+
+/// A client of a door that speaks HTTP/1.1, and keeps its connections.
+#[derive(Clone, Debug)]
+pub struct Rest {
+    http: Client,
+    base: String,
+}
+
+impl Rest {
+    /// A client with connections of its own.
+    pub fn new(address: SocketAddr) -> Self {
+        let http = Client::builder().no_proxy().timeout(ANSWER_BOUND).build().expect("no part of it can be missing");
+        Self { http, base: format!("http://{address}") }
+    }
+
+    /// A call; it is sent when awaited.
+    pub fn call(&self, method: Method, path: impl Display) -> Call {
+        Call(self.http.request(method, format!("{}{path}", self.base)))
+    }
+
+    /// GET.
+    pub fn get(&self, path: impl Display) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    /// POST.
+    pub fn post(&self, path: impl Display) -> Call {
+        self.call(Method::POST, path)
+    }
+
+    /// PUT.
+    pub fn put(&self, path: impl Display) -> Call {
+        self.call(Method::PUT, path)
+    }
+
+    /// PATCH.
+    pub fn patch(&self, path: impl Display) -> Call {
+        self.call(Method::PATCH, path)
+    }
+
+    /// DELETE.
+    pub fn delete(&self, path: impl Display) -> Call {
+        self.call(Method::DELETE, path)
+    }
+}
+
+/// A request being put together.
+#[derive(Debug)]
+#[must_use = "a call is sent when awaited"]
+pub struct Call(RequestBuilder);
+
+impl Call {
+    /// Adds a header.
+    pub fn header(self, name: &str, value: impl AsRef<str>) -> Self {
+        Self(self.0.header(name, value.as_ref()))
+    }
+
+    /// Sends JSON.
+    #[expect(clippy::needless_pass_by_value, reason = "calls are written with json!()")]
+    pub fn json(self, value: Value) -> Self {
+        self.typed("application/json", value.to_string())
+    }
+
+    /// Sends a body of some type, to the byte.
+    pub fn typed(self, media_type: &str, body: impl Into<Body>) -> Self {
+        Self(self.0.header(CONTENT_TYPE, media_type).body(body))
+    }
+}
+
+impl IntoFuture for Call {
+    type Output = anyhow::Result<Answer>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async {
+            let response = self.0.send().await?;
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            Ok(Answer { status, headers, text: response.text().await? })
+        })
+    }
+}
+
+/// What was answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The body.
+    pub text: String,
+}
+
+impl Answer {
+    /// The body as JSON; null if it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    /// A header, empty if there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The entity tag.
+    pub fn etag(&self) -> &str {
+        self.header("etag")
+    }
+
+    /// Asserts the status, and gives the answer on.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{self:#?}");
+        self
+    }
+
+    /// Asserts that this is a problem document (RFC 9457) with all of our members.
+    #[track_caller]
+    pub fn problem(self, status: u16, code: &str) -> Self {
+        let problem = self.json();
+        assert_eq!((self.status, &problem["code"]), (status, &code.into()), "{self:#?}");
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:#?}");
+        assert_eq!(problem["status"], status, "{problem}");
+        for member in ["type", "title", "detail", "instance"] {
+            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {problem}");
+        }
+        assert!(!self.header("x-request-id").is_empty(), "{self:#?}");
+        assert_eq!(problem["request_id"], self.header("x-request-id"), "{problem}");
+        self
+    }
+}

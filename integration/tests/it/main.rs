@@ -1,0 +1,12 @@
+//! What the running product does, from outside: every test starts the real binaries.
+
+mod bad_input;
+mod crud;
+mod durability;
+mod grpc;
+mod guestbook;
+mod process;
+mod random;
+
+/// What a test gives back; what went wrong on the way to its question.
+type Outcome = anyhow::Result<()>;

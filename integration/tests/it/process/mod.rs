@@ -1,0 +1,6 @@
+//! What every process does alike: its settings, its start and stop, what it tells of itself.
+
+mod doors;
+mod logs;
+mod settings;
+mod stop;

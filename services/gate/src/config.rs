@@ -1,0 +1,79 @@
+use std::net::{Ipv6Addr, SocketAddr};
+
+use http::uri::Authority;
+use kit::{
+    Secret,
+    config::{Address, Setting, Values},
+};
+
+/// Where REST is served.
+pub const GATE_ADDR: Setting = Setting::new("GATE_ADDR", "the address where REST is served").default("0.0.0.0:8082");
+/// The host of storage.
+pub const STORAGE_HOST: Setting =
+    Setting::new("STORAGE_HOST", "the host name or the address of storage").default("tasks.storage");
+/// The port of storage.
+pub const STORAGE_PORT: Setting = Setting::new("STORAGE_PORT", "the port of storage").default("8081");
+/// The gRPC side's shared secret.
+pub const INTERNAL_TOKEN: Setting =
+    Setting::new("INTERNAL_TOKEN", "the secret that gates and tools share with storage").secret();
+
+/// What a gate of its own is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// [`GATE_ADDR`].
+    pub addr: SocketAddr,
+    /// [`STORAGE_HOST`] and [`STORAGE_PORT`].
+    pub storage: Authority,
+    /// [`INTERNAL_TOKEN`].
+    pub token: Option<Secret>,
+}
+
+impl kit::Config for Config {
+    fn settings() -> Vec<Setting> {
+        vec![GATE_ADDR, STORAGE_HOST, STORAGE_PORT, INTERNAL_TOKEN]
+    }
+
+    fn read(values: &mut Values) -> Self {
+        let (host, port): (String, u16) = (values.value(&STORAGE_HOST), values.value(&STORAGE_PORT));
+        let storage = authority(&host, port).unwrap_or_else(|| {
+            values.fault(
+                "STORAGE_HOST",
+                format!("is {host:?}, which is no host name or address. Name one host, and its port in STORAGE_PORT."),
+            );
+            Authority::from_static("localhost")
+        });
+        let token: Option<Secret> = values.get(&INTERNAL_TOKEN);
+        if token.as_ref().is_some_and(|token| !token.expose().bytes().all(|byte| byte.is_ascii_graphic())) {
+            values.fault(
+                "INTERNAL_TOKEN",
+                "holds other than printable ASCII, which no header carries. Choose another, without spaces.",
+            );
+        }
+        Self { addr: values.value::<Address>(&GATE_ADDR).0, storage, token }
+    }
+}
+
+fn authority(host: &str, port: u16) -> Option<Authority> {
+    let is_name = |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    let authority = match host.parse::<Ipv6Addr>() {
+        Ok(address) => format!("[{address}]:{port}"),
+        Err(_) if !host.is_empty() && is_name(host) => format!("{host}:{port}"),
+        Err(_) => return None,
+    };
+    authority.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address() {
+        for (host, expected) in [("tasks.storage", "tasks.storage:1"), ("10.0.0.1", "10.0.0.1:1"), ("::1", "[::1]:1")] {
+            assert_eq!(authority(host, 1).map(|authority| authority.to_string()), Some(expected.to_owned()));
+        }
+        for host in ["", "a:1", "a,b", "user@a", "a/b", "a b", "é"] {
+            assert_eq!(authority(host, 1), None, "{host}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Records and collections as JSON. Written by hand, because `data` and schemas are copied as storage keeps them, to
+//! the byte.
+
+use std::io::Write as _;
+
+use axum::{body::Body, response::Response};
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{CONTENT_TYPE, ETAG, LOCATION},
+};
+use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
+use skep_proto::{
+    Code, Error,
+    v1::{Collection, Record},
+};
+
+use super::problem::Fault;
+
+/// Microseconds, always six digits.
+const TIME: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+/// What a record's JSON takes beside its data and its names.
+const AROUND: usize = 160;
+
+/// Answers with one record and its `ETag`; `location` is where it was made.
+pub(crate) fn record(status: StatusCode, record: Option<Record>, location: Option<&str>) -> Result<Response, Fault> {
+    let record = record.ok_or_else(|| broken("no record"))?;
+    let mut body = Vec::with_capacity(record.data.len() + AROUND + record.name.len());
+    write_record(&mut body, &record)?;
+    let mut response = answer(status, body);
+    response.headers_mut().insert(ETAG, etag(record.etag)?);
+    if let Some(collection) = location {
+        let path = HeaderValue::try_from(format!("/v1/{collection}/records/{}", last(&record.name)));
+        response.headers_mut().insert(LOCATION, path.map_err(|_| broken("a name that is none"))?);
+    }
+    Ok(response)
+}
+
+/// Answers with one definition and its `ETag`.
+pub(crate) fn collection(status: StatusCode, collection: Option<Collection>) -> Result<Response, Fault> {
+    let collection = collection.ok_or_else(|| broken("no collection"))?;
+    let mut body = Vec::with_capacity(collection.schema.len() + 2 * AROUND);
+    write_collection(&mut body, &collection)?;
+    let mut response = answer(status, body);
+    if status == StatusCode::CREATED {
+        let path = HeaderValue::try_from(format!("/v1/{}", collection.name));
+        response.headers_mut().insert(LOCATION, path.map_err(|_| broken("a name that is none"))?);
+    }
+    response.headers_mut().insert(ETAG, etag(collection.etag)?);
+    Ok(response)
+}
+
+/// Answers with a page of `items` under the member `name`.
+pub(crate) fn page<T>(
+    name: &str,
+    items: &[T],
+    size: impl Fn(&T) -> usize,
+    write: impl Fn(&mut Vec<u8>, &T) -> Result<(), Error>,
+    next_page_token: &str,
+) -> Result<Response, Fault> {
+    let size: usize = items.iter().map(|item| size(item) + 2 * AROUND).sum();
+    let mut body = Vec::with_capacity(size + AROUND + next_page_token.len());
+    body.extend_from_slice(b"{\"");
+    body.extend_from_slice(name.as_bytes());
+    body.extend_from_slice(b"\":[");
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            body.push(b',');
+        }
+        write(&mut body, item)?;
+    }
+    body.push(b']');
+    if !next_page_token.is_empty() {
+        body.extend_from_slice(b",\"next_page_token\":");
+        text(&mut body, next_page_token)?;
+    }
+    body.push(b'}');
+    Ok(answer(StatusCode::OK, body))
+}
+
+/// `304 Not Modified`, if the state that the client knows is the present one.
+pub(crate) fn not_modified(present: &str) -> Result<Response, Fault> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    response.headers_mut().insert(ETAG, etag(present.to_owned())?);
+    Ok(response)
+}
+
+pub(crate) fn write_record(out: &mut Vec<u8>, record: &Record) -> Result<(), Error> {
+    // An id's letters need no escape.
+    out.extend_from_slice(b"{\"id\":\"");
+    out.extend_from_slice(last(&record.name).as_bytes());
+    out.extend_from_slice(b"\",\"data\":");
+    out.extend_from_slice(&record.data);
+    out.extend_from_slice(b",\"owner\":");
+    if record.owner.is_empty() {
+        out.extend_from_slice(b"null");
+    } else {
+        text(out, &record.owner)?;
+    }
+    times(out, record.create_time.as_ref(), record.update_time.as_ref())?;
+    write!(out, ",\"version\":{}}}", record.version).map_err(|_| broken("no version"))
+}
+
+pub(crate) fn write_collection(out: &mut Vec<u8>, collection: &Collection) -> Result<(), Error> {
+    out.extend_from_slice(b"{\"name\":\"");
+    out.extend_from_slice(last(&collection.name).as_bytes());
+    out.extend_from_slice(b"\",\"schema\":");
+    out.extend_from_slice(if collection.schema.is_empty() { b"null" } else { &collection.schema });
+    out.extend_from_slice(b",\"indexes\":");
+    serde_json::to_writer(&mut *out, &collection.indexes).map_err(|_| broken("no indexes"))?;
+    out.extend_from_slice(b",\"rules\":{");
+    let rules = collection.rules.clone().unwrap_or_default();
+    let rules = [
+        ("list", rules.list),
+        ("get", rules.get),
+        ("create", rules.create),
+        ("update", rules.update),
+        ("delete", rules.delete),
+    ];
+    let given = rules.iter().filter_map(|(name, rule)| Some((name, rule.as_ref()?)));
+    for (at, (name, rule)) in given.enumerate() {
+        out.extend_from_slice(if at > 0 { b",\"" } else { b"\"" });
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+        text(out, rule)?;
+    }
+    out.push(b'}');
+    times(out, collection.create_time.as_ref(), collection.update_time.as_ref())?;
+    out.push(b'}');
+    Ok(())
+}
+
+fn times(
+    out: &mut Vec<u8>,
+    created: Option<&prost_types::Timestamp>,
+    updated: Option<&prost_types::Timestamp>,
+) -> Result<(), Error> {
+    for (name, time) in [(&b",\"created_at\":\""[..], created), (b",\"updated_at\":\"", updated)] {
+        let time = time.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok());
+        out.extend_from_slice(name);
+        TIME.print_timestamp(&time.ok_or_else(|| broken("no time"))?, &mut *out).map_err(|_| broken("no time"))?;
+        out.push(b'"');
+    }
+    Ok(())
+}
+
+fn answer(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    // Room for what the envelope and hyper add.
+    *response.headers_mut() = HeaderMap::with_capacity(12);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn etag(etag: String) -> Result<HeaderValue, Error> {
+    HeaderValue::try_from(etag).map_err(|_| broken("an etag that is none"))
+}
+
+fn text(out: &mut Vec<u8>, text: &str) -> Result<(), Error> {
+    serde_json::to_writer(out, text).map_err(|_| broken("text that is none"))
+}
+
+/// The id at the end of a resource name.
+pub(crate) fn last(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(_, id)| id)
+}
+
+fn broken(what: &str) -> Error {
+    Error::new(Code::Internal, format!("storage answered with {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use prost_types::Timestamp;
+    use skep_proto::v1::Rules;
+
+    use super::*;
+
+    #[test]
+    fn a_record_keeps_its_data_to_the_byte() {
+        let record = Record {
+            name: "collections/c/records/r.1".into(),
+            data: r#"{"n": 9007199254740993, "é":"\u00e9"}"#.into(),
+            owner: "a\"b".into(),
+            create_time: Some(Timestamp { seconds: 0, nanos: 1_999 }),
+            update_time: Some(Timestamp { seconds: 1_793_000_000, nanos: 0 }),
+            version: 3,
+            etag: "\"e\"".into(),
+        };
+        let mut out = Vec::new();
+        write_record(&mut out, &record).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            concat!(
+                r#"{"id":"r.1","data":{"n": 9007199254740993, "é":"\u00e9"},"owner":"a\"b","#,
+                r#""created_at":"1970-01-01T00:00:00.000001Z","updated_at":"2026-10-26T07:33:20.000000Z","version":3}"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_definition_shows_what_is_given() {
+        let mut collection = Collection {
+            name: "collections/c".into(),
+            create_time: Some(Timestamp { seconds: 0, nanos: 0 }),
+            update_time: Some(Timestamp { seconds: 0, nanos: 0 }),
+            ..Collection::default()
+        };
+        let mut out = Vec::new();
+        write_collection(&mut out, &collection).unwrap();
+        let bare = r#"{"name":"c","schema":null,"indexes":[],"rules":{},"#;
+        assert!(String::from_utf8(out).unwrap().starts_with(bare));
+        collection.schema = r#"{"type": "object"}"#.into();
+        collection.indexes = vec!["a.b".into()];
+        collection.rules =
+            Some(Rules { get: Some("true".into()), delete: Some("\"a\" == 'a'".into()), ..Rules::default() });
+        let mut out = Vec::new();
+        write_collection(&mut out, &collection).unwrap();
+        let full = concat!(
+            r#"{"name":"c","schema":{"type": "object"},"indexes":["a.b"],"#,
+            r#""rules":{"get":"true","delete":"\"a\" == 'a'"},"created_at":"#
+        );
+        assert!(String::from_utf8(out).unwrap().starts_with(full));
+    }
+}

@@ -1,0 +1,53 @@
+use axum::{extract::Request, response::Response};
+use http::{
+    StatusCode,
+    header::{IF_MATCH, IF_NONE_MATCH},
+};
+use skep_proto::v1::CreateRecordRequest;
+
+use super::{Names, envelope};
+use crate::http::{
+    body::JSON,
+    call::Call,
+    json,
+    path::CollectionPath,
+    precondition,
+    problem::Fault,
+    schema::{NewRecord, Problem, Record},
+};
+
+/// Make a record
+#[utoipa::path(
+    post,
+    path = "/v1/collections/{collection}/records",
+    tag = "Records",
+    operation_id = "create_record",
+    params(
+        ("collection" = String, Path),
+        ("Idempotency-Key" = Option<String>, Header, description = "A quoted string of up to 255 characters"),
+    ),
+    request_body = NewRecord,
+    responses(
+        (status = 201, body = Record, headers(
+            ("ETag" = String, description = "Names this state of the record"),
+            ("Location" = String, description = "The record's path"),
+        )),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn create(call: Call, path: CollectionPath, request: Request) -> Result<Response, Fault> {
+    let (head, _, body) = call.receive(request, &[JSON]).await?;
+    precondition::refuse(&head.headers, &[IF_MATCH, IF_NONE_MATCH])?;
+    let names = Names::new(&head.headers)?;
+    let (record, id) = envelope(&body)?;
+    let message = CreateRecordRequest {
+        parent: path.name(),
+        record_id: id.unwrap_or_default(),
+        record: Some(record),
+        idempotency_key: names.idempotency_key,
+        mutation_id: names.mutation_id,
+        caller: call.caller(),
+    };
+    let made = call.ask(message, |backend, request| backend.create_record(request)).await?;
+    json::record(StatusCode::CREATED, made.record, Some(&path.name()))
+}

@@ -1,0 +1,132 @@
+//! `/v1/collections/{collection}/records`
+
+mod create;
+mod delete;
+mod get;
+mod list;
+mod patch;
+mod replace;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, header::IF_MATCH};
+use skep_proto::{
+    Code, Error, mutation,
+    v1::{GetRecordRequest, Record},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    call::{Call, Shared},
+    idempotency,
+    members::{members, misshapen, value},
+    path::{ID_FORM, RecordPath, is_id},
+    precondition::{self, Condition},
+};
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
+        get::get,
+        replace::replace,
+        patch::patch,
+        delete::delete
+    ))
+}
+
+/// How storage is to know a write again: by the client's key, or else by a name of its own.
+struct Names {
+    idempotency_key: String,
+    mutation_id: String,
+}
+
+impl Names {
+    fn new(headers: &HeaderMap) -> Result<Self, Error> {
+        Ok(match idempotency::key(headers)? {
+            Some(idempotency_key) => Self { idempotency_key, mutation_id: String::new() },
+            None => Self { idempotency_key: String::new(), mutation_id: mutation::new().to_string() },
+        })
+    }
+}
+
+/// The `data` and the `id` of a body `{"data": {…}, "id"?}`. A whole record will do: what the service sets is ignored.
+fn envelope(body: &Bytes) -> Result<(Record, Option<String>), Error> {
+    let names = ["data", "id", "owner", "created_at", "updated_at", "version"];
+    let [data, id, ..] = members(body, "", names)?;
+    let data = data.ok_or_else(|| misshapen().at("/data", "is missing"))?;
+    if !data.get().starts_with('{') {
+        return Err(misshapen().at("/data", "is not an object"));
+    }
+    let id: Option<String> = id.map(|id| value(id, "/id", "a string")).transpose()?;
+    if id.as_deref().is_some_and(|id| !is_id(id)) {
+        return Err(misshapen().at("/id", ID_FORM));
+    }
+    Ok((Record { data: body.slice_ref(data.get().as_bytes()), ..Record::default() }, id))
+}
+
+/// What `If-Match` demands, as the contract has it: empty for nothing, `*`, or one tag. Of several tags the one that the
+/// record has is chosen; a write that comes between makes storage refuse it.
+///
+/// # Errors
+///
+/// `precondition_failed` where no tag can match; `missing` where there is no record to match.
+async fn demanded(call: &Call, path: &RecordPath, headers: &HeaderMap, missing: Code) -> Result<String, Error> {
+    let Some(condition) = precondition::parse(headers, &IF_MATCH)? else { return Ok(String::new()) };
+    let tags = match &condition {
+        // A call that needs a record says by itself that there is none.
+        Condition::Any if missing == Code::RecordNotFound => return Ok(String::new()),
+        Condition::Any => return Ok("*".to_owned()),
+        Condition::Tags(_) => condition.strong(),
+    };
+    match tags[..] {
+        [tag] => return Ok(tag.to_owned()),
+        // A repetition would come with the same tags and find another one in force.
+        [_, ..] if headers.contains_key(idempotency::IDEMPOTENCY_KEY) => {
+            let detail = "a request with an Idempotency-Key takes one entity tag in If-Match";
+            return Err(Error::new(Code::Unsupported, detail));
+        }
+        _ => {}
+    }
+    let found = call.ask(GetRecordRequest { name: path.name() }, |backend, request| backend.get_record(request)).await;
+    let record = match found {
+        Err(error) if error.code == Code::RecordNotFound => return Err(Error { code: missing, ..error }),
+        found => found?.record.unwrap_or_default(),
+    };
+    let matching = tags.into_iter().find(|tag| *tag == record.etag);
+    matching.map(ToOwned::to_owned).ok_or_else(|| {
+        Error::new(Code::PreconditionFailed, "the record has none of the entity tags in If-Match; read it again")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(body: &str) -> (Code, String) {
+        let error = envelope(&Bytes::copy_from_slice(body.as_bytes())).unwrap_err();
+        (error.code, error.violations.first().map(|at| at.pointer.clone()).unwrap_or_default())
+    }
+
+    #[test]
+    fn data_is_a_slice_of_the_body() {
+        let body = Bytes::from_static(br#"{"version":1,"id":"a","data":{ "x":1 },"owner":null}"#);
+        let (record, id) = envelope(&body).unwrap();
+        assert_eq!((&record.data[..], id.as_deref()), (&br#"{ "x":1 }"#[..], Some("a")));
+        assert!(body.as_ptr_range().contains(&record.data.as_ptr()));
+    }
+
+    #[test]
+    fn other_envelopes_are_pointed_at() {
+        for (body, pointer) in [
+            ("{}", "/data"),
+            (r#"{"data":null}"#, "/data"),
+            (r#"{"data":[]}"#, "/data"),
+            (r#"{"data":{},"id":7}"#, "/id"),
+            (r#"{"data":{},"id":"a b"}"#, "/id"),
+            (r#"{"data":{},"id":"\ud800"}"#, "/id"),
+            (r#"{"data":{},"datta":{}}"#, "/datta"),
+        ] {
+            assert_eq!(fault(body), (Code::InvalidBody, pointer.to_owned()), "{body}");
+        }
+    }
+}

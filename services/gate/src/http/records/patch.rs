@@ -1,0 +1,72 @@
+use axum::{
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header::IF_NONE_MATCH};
+use skep_proto::{
+    Code,
+    v1::{PatchRecordRequest, patch_record_request::Patch},
+};
+
+use super::{Names, demanded};
+use crate::http::{
+    body::{JSON_PATCH, MERGE_PATCH},
+    call::Call,
+    json,
+    path::RecordPath,
+    precondition,
+    problem::Fault,
+    schema::{Problem, Record},
+};
+
+/// Change parts of a record
+///
+/// By a merge patch (RFC 7396) or a JSON patch (RFC 6902) on its `data`.
+#[utoipa::path(
+    patch,
+    path = "/v1/collections/{collection}/records/{id}",
+    tag = "Records",
+    operation_id = "patch_record",
+    params(
+        ("collection" = String, Path),
+        ("id" = String, Path),
+        ("If-Match" = Option<String>, Header, description = "`*`, or entity tags of which the record must have one"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A quoted string of up to 255 characters"),
+    ),
+    request_body(content(
+        (serde_json::Value = "application/merge-patch+json"),
+        (Vec<serde_json::Value> = "application/json-patch+json"),
+    )),
+    responses(
+        (status = 200, body = Record, headers(("ETag" = String, description = "Names this state of the record"))),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn patch(call: Call, path: RecordPath, request: Request) -> Response {
+    apply(call, path, request).await.unwrap_or_else(|fault| {
+        let is_type = fault.0.code == Code::UnsupportedMediaType;
+        let mut response = fault.into_response();
+        if is_type {
+            // RFC 5789, 2.2
+            let types = HeaderValue::from_static("application/merge-patch+json, application/json-patch+json");
+            response.headers_mut().insert("accept-patch", types);
+        }
+        response
+    })
+}
+
+async fn apply(call: Call, path: RecordPath, request: Request) -> Result<Response, Fault> {
+    let (head, kind, body) = call.receive(request, &[MERGE_PATCH, JSON_PATCH]).await?;
+    precondition::refuse(&head.headers, &[IF_NONE_MATCH])?;
+    let names = Names::new(&head.headers)?;
+    let message = PatchRecordRequest {
+        name: path.name(),
+        patch: Some(if kind == 0 { Patch::MergePatch(body) } else { Patch::JsonPatch(body) }),
+        etag: demanded(&call, &path, &head.headers, Code::RecordNotFound).await?,
+        idempotency_key: names.idempotency_key,
+        mutation_id: names.mutation_id,
+        caller: call.caller(),
+    };
+    let written = call.ask(message, |backend, request| backend.patch_record(request)).await?;
+    json::record(StatusCode::OK, written.record, None)
+}

@@ -1,0 +1,100 @@
+use axum::{extract::Request, response::Response};
+use http::{
+    StatusCode,
+    header::{IF_MATCH, IF_NONE_MATCH},
+};
+use skep_proto::{
+    Code, Error,
+    v1::{self, CreateRecordRequest, UpdateRecordRequest},
+};
+
+use super::{Names, demanded, envelope};
+use crate::http::{
+    body::JSON,
+    call::Call,
+    json,
+    members::misshapen,
+    path::RecordPath,
+    precondition::{self, Condition},
+    problem::Fault,
+    schema::{Problem, Record, Replacement},
+};
+
+/// Replace a record, or make it
+///
+/// `If-Match: *` replaces only, `If-None-Match: *` makes only; without either, it is made or replaced.
+#[utoipa::path(
+    put,
+    path = "/v1/collections/{collection}/records/{id}",
+    tag = "Records",
+    operation_id = "replace_record",
+    params(
+        ("collection" = String, Path),
+        ("id" = String, Path),
+        ("If-Match" = Option<String>, Header, description = "`*`, or entity tags of which the record must have one"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: there must be no record"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A quoted string of up to 255 characters"),
+    ),
+    request_body = Replacement,
+    responses(
+        (status = 200, body = Record, headers(("ETag" = String, description = "Names this state of the record"))),
+        (status = 201, body = Record, headers(
+            ("ETag" = String, description = "Names this state of the record"),
+            ("Location" = String, description = "The record's path"),
+        )),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn replace(call: Call, path: RecordPath, request: Request) -> Result<Response, Fault> {
+    let (head, _, body) = call.receive(request, &[JSON]).await?;
+    let headers = &head.headers;
+    let names = Names::new(headers)?;
+    let (record, id) = envelope(&body)?;
+    if id.is_some_and(|id| id != path.id) {
+        return Err(Fault(misshapen().at("/id", "is not the id in the path")));
+    }
+    match precondition::parse(headers, &IF_NONE_MATCH)? {
+        None => {}
+        Some(_) if headers.contains_key(IF_MATCH) => {
+            let detail = "If-Match and If-None-Match exclude each other";
+            return Err(Fault(Error::new(Code::InvalidArgument, detail)));
+        }
+        Some(Condition::Tags(_)) => {
+            return Err(Fault(Error::new(Code::Unsupported, "If-None-Match of a PUT takes * alone")));
+        }
+        Some(Condition::Any) => return create_only(&call, path, record, names).await,
+    }
+    let etag = demanded(&call, &path, headers, Code::PreconditionFailed).await?;
+    let message = UpdateRecordRequest {
+        record: Some(v1::Record { name: path.name(), etag, ..record }),
+        allow_missing: true,
+        idempotency_key: names.idempotency_key,
+        mutation_id: names.mutation_id,
+        caller: call.caller(),
+    };
+    let written = call.ask(message, |backend, request| backend.update_record(request)).await?;
+    if written.created {
+        json::record(StatusCode::CREATED, written.record, Some(&path.parent()))
+    } else {
+        json::record(StatusCode::OK, written.record, None)
+    }
+}
+
+/// `If-None-Match: *`
+async fn create_only(call: &Call, path: RecordPath, record: v1::Record, names: Names) -> Result<Response, Fault> {
+    let parent = path.parent();
+    let message = CreateRecordRequest {
+        parent: parent.clone(),
+        record_id: path.id,
+        record: Some(record),
+        idempotency_key: names.idempotency_key,
+        mutation_id: names.mutation_id,
+        caller: call.caller(),
+    };
+    let made = call.ask(message, |backend, request| backend.create_record(request)).await;
+    let made = made.map_err(|error| match error.code {
+        Code::RecordExists => Error { code: Code::PreconditionFailed, ..error },
+        _ => error,
+    })?;
+    json::record(StatusCode::CREATED, made.record, Some(&parent))
+}

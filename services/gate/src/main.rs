@@ -1,0 +1,21 @@
+//! The `gate` binary: REST over the storage that is found behind gRPC.
+
+use std::{process::ExitCode, sync::Arc};
+
+use gate::{Config, Home, backend::remote};
+use kit::{Process, Program, Secret, Service};
+
+fn main() -> ExitCode {
+    let program = Program {
+        name: "gate",
+        about: "Serves the records of Skep over REST",
+        version: env!("CARGO_PKG_VERSION"),
+        default_subcommand: None,
+        defaults: &[("METRICS_ADDR", "0.0.0.0:9082")],
+        services: &[Service { name: "gate", targets: &["gate"] }],
+    };
+    kit::run(&program, async |config: Config, process: Process| {
+        let storage = remote::connect(&config.storage, config.token.as_ref().map(Secret::expose))?;
+        gate::serve(config.addr, Arc::new(storage), &Home::Docs, &process).await
+    })
+}

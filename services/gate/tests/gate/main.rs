@@ -1,0 +1,13 @@
+//! The gate over a real store: what it answers, and how its connections behave.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod connections;
+mod docs;
+mod faults;
+mod house;
+mod http2;
+mod problems;
+mod remote;
+mod rest;
+mod signs;

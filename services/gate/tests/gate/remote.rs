@@ -1,0 +1,65 @@
+//! Storage behind gRPC, and what becomes of it.
+
+use std::sync::Arc;
+
+use gate::{Home, Limits, backend::remote, http::router};
+use http::Request;
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::house::engine;
+
+/// A storage behind `stored`, asked by a gate that knows the token `sent`; what is told of a path, before and after it
+/// is gone.
+async fn told(stored: Option<&'static str>, sent: Option<&str>) -> [(u16, Value); 2] {
+    let (engine, _folder) = engine();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let authority = listener.local_addr().unwrap().to_string().parse().unwrap();
+    let shutdown = CancellationToken::new();
+    let stop = shutdown.clone();
+    let serving = tokio::spawn(async move { storage::grpc::serve(engine, listener, stored, stop).await });
+    let envelope = router(Arc::new(remote::connect(&authority, sent).unwrap()), &Home::Docs, Limits::default());
+    let ask = async || {
+        let request = Request::get("/v1/collections/c").body(axum::body::Body::empty()).unwrap();
+        let response = envelope.serve(request, None).await;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice::<Value>(&body).unwrap()["code"].clone())
+    };
+    let before = ask().await;
+    shutdown.cancel();
+    serving.await.unwrap().unwrap();
+    [before, ask().await]
+}
+
+#[tokio::test]
+async fn codes_come_over_the_hop_and_a_lost_storage_is_told_as_such() {
+    let [before, after] = told(Some("secret"), Some("secret")).await;
+    assert_eq!(before, (404, "collection_not_found".into()));
+    assert_eq!(after, (503, "unavailable".into()));
+}
+
+#[tokio::test]
+async fn a_refused_token_is_a_fault_of_ours() {
+    for sent in [None, Some("other")] {
+        assert_eq!(told(Some("secret"), sent).await[0], (500, "internal".into()));
+    }
+}
+
+#[tokio::test]
+async fn a_storage_that_hangs_up_is_told_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let authority = listener.local_addr().unwrap().to_string().parse().unwrap();
+    let hanging_up = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // Once the call has begun to arrive.
+            stream.readable().await.unwrap();
+        }
+    });
+    let envelope = router(Arc::new(remote::connect(&authority, None).unwrap()), &Home::Docs, Limits::default());
+    let request = Request::get("/v1/collections/c").body(axum::body::Body::empty()).unwrap();
+    assert_eq!(envelope.serve(request, None).await.status(), 503);
+    hanging_up.abort();
+}

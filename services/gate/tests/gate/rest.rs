@@ -1,0 +1,163 @@
+//! Collections and records, to the letter.
+
+use serde_json::{Value, json};
+
+use crate::house::Routes;
+
+const RECORDS: &str = "/v1/collections/c/records";
+
+#[tokio::test]
+async fn a_record_lives_and_dies() {
+    let routes = Routes::new().await;
+    let made = routes.send("POST", RECORDS, r#"{"data":{"n": 9007199254740993, "s":"\u00e9 😀"}}"#).await;
+    assert_eq!(made.status, 201);
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let path = format!("{RECORDS}/{id}");
+    assert_eq!(made.header("location"), path);
+    assert_eq!(made.header("content-type"), "application/json");
+    assert_eq!(made.header("cache-control"), "no-store");
+    assert_eq!(made.header("x-content-type-options"), "nosniff");
+    let text = String::from_utf8(made.body.to_vec()).unwrap();
+    assert!(text.contains(r#""data":{"n": 9007199254740993, "s":"\u00e9 😀"},"owner":null,"created_at":"#), "{text}");
+
+    let read = routes.get(&path).await;
+    assert_eq!((read.status.as_u16(), &read.body), (200, &made.body));
+    let etag = read.header("etag").to_owned();
+    assert_eq!(etag, made.header("etag"));
+
+    let head = routes.ask("HEAD", &path, &[], "").await;
+    assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
+    assert_eq!(head.header("content-length"), read.body.len().to_string());
+
+    let merge = [("content-type", "application/merge-patch+json"), ("if-match", &*etag)];
+    let patched = routes.ask("PATCH", &path, &merge, r#"{"s":null}"#).await;
+    assert_eq!(patched.status, 200);
+    assert_eq!(patched.json()["version"], 2);
+    assert_eq!(routes.ask("PATCH", &path, &merge, "{}").await.problem(), (412, "precondition_failed".into()));
+    let json_patch = [("content-type", "application/json-patch+json")];
+    let patched = routes.ask("PATCH", &path, &json_patch, r#"[{"op":"add","path":"/t","value":1}]"#).await;
+    assert_eq!((patched.status.as_u16(), &patched.json()["data"]["t"]), (200, &json!(1)));
+
+    let deleted = routes.ask("DELETE", &path, &[("if-match", patched.header("etag"))], "").await;
+    assert_eq!((deleted.status.as_u16(), deleted.body.len()), (204, 0));
+    for method in ["GET", "DELETE"] {
+        assert_eq!(routes.ask(method, &path, &[], "").await.problem(), (404, "record_not_found".into()));
+    }
+}
+
+#[tokio::test]
+async fn a_put_makes_or_replaces_as_its_preconditions_say() {
+    let routes = Routes::new().await;
+    let path = format!("{RECORDS}/a");
+    let put = async |headers: &[(&str, &str)]| {
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        routes.ask("PUT", &path, &headers, r#"{"data":{}}"#).await
+    };
+    assert_eq!(put(&[("if-match", "*")]).await.problem(), (412, "precondition_failed".into()));
+    assert_eq!(put(&[("if-match", "\"x\"")]).await.problem(), (412, "precondition_failed".into()));
+    assert_eq!(put(&[("if-match", "\"x\", \"y\"")]).await.problem(), (412, "precondition_failed".into()));
+    let made = put(&[("if-none-match", "*")]).await;
+    assert_eq!((made.status.as_u16(), made.header("location")), (201, &*path));
+    assert_eq!(put(&[("if-none-match", "*")]).await.problem(), (412, "precondition_failed".into()));
+    let replaced = put(&[]).await;
+    assert_eq!((replaced.status.as_u16(), replaced.header("location")), (200, ""));
+    let replaced = put(&[("if-match", "*")]).await;
+    assert_eq!(replaced.json()["version"], 3);
+    assert_eq!(put(&[("if-match", made.header("etag"))]).await.problem(), (412, "precondition_failed".into()));
+
+    let etag = replaced.header("etag");
+    let weak = format!("W/{etag}");
+    assert_eq!(put(&[("if-match", &weak)]).await.problem(), (412, "precondition_failed".into()));
+    let several = format!("\"x\", W/\"y\", {etag}, \"z\"");
+    let replaced = put(&[("if-match", &several)]).await;
+    assert_eq!(replaced.status, 200);
+
+    let known = format!("\"x\", W/{}", replaced.header("etag"));
+    for known in ["*", &known] {
+        let unchanged = routes.ask("GET", &path, &[("if-none-match", known)], "").await;
+        assert_eq!((unchanged.status.as_u16(), unchanged.body.len()), (304, 0));
+        assert_eq!(unchanged.header("etag"), replaced.header("etag"));
+    }
+    assert_eq!(routes.ask("GET", &path, &[("if-none-match", "\"x\"")], "").await.status, 200);
+    let missing = format!("{RECORDS}/none");
+    for tags in ["*", "\"x\"", "\"x\", \"y\"", "W/\"x\""] {
+        let answer = routes.ask("DELETE", &missing, &[("if-match", tags)], "").await;
+        assert_eq!(answer.problem(), (404, "record_not_found".into()), "{tags}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_with_a_key_is_made_once() {
+    let routes = Routes::new().await;
+    let key = [("content-type", "application/json"), ("idempotency-key", "\"k \\\"1\\\"\"")];
+    let first = routes.ask("POST", RECORDS, &key, r#"{"data":{"a":1}}"#).await;
+    let second = routes.ask("POST", RECORDS, &key, r#"{"data":{"a":1}}"#).await;
+    assert_eq!((first.status.as_u16(), second.status.as_u16()), (201, 201));
+    assert_eq!(first.body, second.body);
+    assert_eq!(routes.ask("POST", RECORDS, &key, r#"{"data":{"a":2}}"#).await.problem(), (422, "key_reused".into()));
+    assert_eq!(routes.get(RECORDS).await.json()["records"].as_array().unwrap().len(), 1);
+    let tags = [key[0], key[1], ("if-match", "\"a\", \"b\"")];
+    let path = first.header("location");
+    assert_eq!(routes.ask("PUT", path, &tags, r#"{"data":{}}"#).await.problem(), (400, "unsupported".into()));
+}
+
+#[tokio::test]
+async fn lists_go_on_from_page_to_page() {
+    let routes = Routes::new().await;
+    for n in 0..5 {
+        routes.send("POST", RECORDS, &format!(r#"{{"data":{{"n":{n}}}}}"#)).await;
+    }
+    let (mut seen, mut query) = (Vec::new(), "?page_size=2".to_owned());
+    loop {
+        let page = routes.get(&format!("{RECORDS}{query}")).await.json();
+        seen.extend(page["records"].as_array().unwrap().iter().map(|record| record["data"]["n"].clone()));
+        match page.get("next_page_token") {
+            Some(Value::String(token)) => query = format!("?page_size=2&page_token={token}"),
+            none => break assert_eq!(none, None),
+        }
+    }
+    assert_eq!(seen, [4, 3, 2, 1, 0]);
+    assert_eq!(routes.get(&format!("{RECORDS}?page_token=x")).await.problem(), (400, "invalid_page_token".into()));
+    assert_eq!(routes.get(&format!("{RECORDS}?page_size=99999999999")).await.status, 200);
+    assert_eq!(routes.get(&format!("{RECORDS}?page_size=-1")).await.problem(), (400, "invalid_argument".into()));
+    assert_eq!(routes.get(&format!("{RECORDS}?fields=a")).await.problem(), (400, "unsupported".into()));
+    assert_eq!(routes.get(&format!("{RECORDS}?filter=a%3D1")).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_collection_is_defined_and_deleted() {
+    let routes = Routes::new().await;
+    let path = "/v1/collections/books";
+    let rules = r#"{"rules":{"list":"true","get":"true"}}"#;
+    let made = routes.send("PUT", path, rules).await;
+    assert_eq!((made.status.as_u16(), made.header("location")), (201, path), "{made:?}");
+    let read = routes.get(path).await;
+    assert_eq!((&read.body, read.header("etag")), (&made.body, made.header("etag")));
+    let mut definition = read.json();
+    assert_eq!(
+        (&definition["name"], &definition["schema"], &definition["indexes"]),
+        (&json!("books"), &Value::Null, &json!([]))
+    );
+    assert_eq!(definition["rules"], json!({"list": "true", "get": "true"}));
+    let unchanged = routes.ask("GET", path, &[("if-none-match", made.header("etag"))], "").await;
+    assert_eq!(unchanged.status, 304);
+
+    definition["rules"]["get"] = json!("false");
+    let put = [("content-type", "application/json"), ("if-match", made.header("etag"))];
+    let again = routes.ask("PUT", path, &put, definition.to_string()).await;
+    assert_eq!((again.status.as_u16(), &again.json()["rules"]["get"]), (200, &json!("false")), "{again:?}");
+    assert_eq!(routes.ask("PUT", path, &put, "{}").await.problem(), (412, "precondition_failed".into()));
+    let names: Vec<_> = routes.get("/v1/collections").await.json()["collections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|collection| collection["name"].clone())
+        .collect();
+    assert_eq!(names, ["books", "c"]);
+
+    routes.send("POST", "/v1/collections/books/records", r#"{"data":{}}"#).await;
+    assert_eq!(routes.ask("DELETE", path, &[], "").await.problem(), (409, "collection_not_empty".into()));
+    assert_eq!(routes.ask("DELETE", &format!("{path}?force=1"), &[], "").await.problem().0, 400);
+    assert_eq!(routes.ask("DELETE", &format!("{path}?force=true"), &[], "").await.status, 204);
+    assert_eq!(routes.get(path).await.problem(), (404, "collection_not_found".into()));
+}

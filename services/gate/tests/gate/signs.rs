@@ -1,0 +1,76 @@
+//! What a request leaves behind: its line in the log, and its share of the metrics.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::house::Routes;
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_request_leaves_one_line_and_is_counted() {
+    let (lines, recorder) = (Lines::default(), PrometheusBuilder::new().build_recorder());
+    let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).finish();
+    let routes = Routes::new().await;
+    let _log = tracing::subscriber::set_default(subscriber);
+    let _metrics = metrics::set_default_local_recorder(&recorder);
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let headers = [("x-request-id", "r-1"), ("traceparent", &*format!("00-{trace}-00f067aa0ba902b7-01"))];
+    let secret = "/v1/collections/c/records/a?page_token=hush";
+    assert_eq!(routes.ask("GET", secret, &headers, "").await.status, 404);
+    routes.ask("BREW", "/none", &[], "").await;
+
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let ours: Vec<_> = text.lines().filter(|line| line.contains("gate::access")).collect();
+    assert_eq!(ours.len(), 2, "{text}");
+    for part in [
+        "request",
+        "http.request.id=\"r-1\"",
+        &format!("trace.id=\"{trace}\""),
+        "http.request.method=\"GET\"",
+        "http.route=\"/v1/collections/{collection}/records/{id}\"",
+        "url.path=\"/v1/collections/c/records/a\"",
+        "http.response.status_code=404",
+        "event.duration=",
+        "error.code=\"record_not_found\"",
+    ] {
+        assert!(ours[0].contains(part), "no {part} in {}", ours[0]);
+    }
+    // Storage, in the same process, tells of the same request.
+    assert!(text.lines().any(|line| line.contains("storage::access") && line.contains("r-1")), "{text}");
+    assert!(!text.contains("hush"), "{text}");
+
+    let figures = recorder.handle().render();
+    for figure in [
+        "skep_http_requests_total{method=\"GET\",route=\"/v1/collections/{collection}/records/{id}\",code=\"404\"} 1",
+        "skep_http_requests_total{method=\"_OTHER\",route=\"unmatched\",code=\"404\"} 1",
+        "skep_http_request_duration_seconds_count{method=\"GET\",route=\"/v1/collections/{collection}/records/{id}\"} 1",
+        "skep_http_requests_in_flight 0",
+    ] {
+        assert!(figures.contains(figure), "no {figure} in {figures}");
+    }
+}
