@@ -3,6 +3,7 @@
 //! Readers see the last commit without waiting for anybody; one [writer](writer) thread commits.
 
 mod codec;
+mod file;
 mod keys;
 mod sweep;
 mod tables;
@@ -19,22 +20,20 @@ use std::{
 
 use anyhow::Context;
 use async_trait::async_trait;
-use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable};
-use skep_proto::{Code, Error, mutation};
+use redb::ReadableTable;
+use skep_proto::mutation;
 use uuid::Uuid;
 
 use self::{
-    tables::{DEFINITIONS, DROPPED, EXPIRIES, GRAVES, LIVE, NOTES, PLACES, RECORDS, Tables},
+    file::File,
+    tables::{DEFINITIONS, DROPPED, EXPIRIES, GRAVES, LIVE, NOTES, PLACES, RECORDS},
     writer::Writer,
 };
 use super::{Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Swap};
 
-/// Pages that redb keeps in memory, in bytes; the operating system caches the file besides.
-const CACHE: usize = 32 << 20;
-
 /// A store in a folder. Only one process can have it open.
 pub struct Embedded {
-    db: Arc<Database>,
+    file: Arc<File>,
     writer: Writer,
     definitions: SharedDefinitions,
 }
@@ -51,51 +50,39 @@ impl Embedded {
     /// When the folder cannot be written, another process has the store open, or the file is none of ours.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make the data folder {}", folder.display()))?;
-        let file = folder.join("skep.redb");
-        let db = Database::builder().set_cache_size(CACHE).create(&file).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => anyhow::anyhow!(
-                "{} is open in another process: stop that one, or name another folder in DATA_DIR",
-                file.display()
-            ),
-            other => anyhow::Error::new(other).context(format!("cannot open {}", file.display())),
-        })?;
-        let transaction = db.begin_write()?;
-        drop(Tables::open(&transaction)?);
-        transaction.commit()?;
-        let definitions = Arc::new(RwLock::new(load_definitions(&db)?));
-        let db = Arc::new(db);
+        let file = Arc::new(File::open(folder.join("skep.redb"))?);
+        let definitions = Arc::new(RwLock::new(load_definitions(&file)?));
         let writer =
-            Writer::start(Arc::clone(&db), Arc::clone(&definitions)).context("cannot start the store's writer")?;
-        Ok(Self { db, writer, definitions })
-    }
-
-    /// Looks at the last commit. Short: a few pages of memory, at worst a few reads of the disk.
-    fn look<T>(&self, work: impl FnOnce(ReadTransaction) -> writer::Outcome<T>) -> Result<T> {
-        let outcome = self.db.begin_read().map_err(redb::Error::from).and_then(work);
-        outcome.unwrap_or_else(|error| {
-            tracing::error!(error = %error, "read failed");
-            Err(Error::new(Code::Unavailable, "the store could not read"))
-        })
+            Writer::start(Arc::clone(&file), Arc::clone(&definitions)).context("cannot start the store's writer")?;
+        Ok(Self { file, writer, definitions })
     }
 }
 
-fn load_definitions(db: &Database) -> anyhow::Result<Definitions> {
-    let mut definitions = Definitions::new();
-    for entry in db.begin_read()?.open_table(DEFINITIONS)?.iter()? {
-        let definition = codec::decode_definition(entry?.1.value())?;
-        definitions.insert(definition.name.clone(), Arc::new(definition));
-    }
-    Ok(definitions)
+fn load_definitions(file: &File) -> Result<Definitions> {
+    file.look(|transaction| {
+        let mut definitions = Definitions::new();
+        for entry in transaction.open_table(DEFINITIONS)?.iter()? {
+            match codec::decode_definition(entry?.1.value()) {
+                Ok(definition) => drop(definitions.insert(definition.name.clone(), Arc::new(definition))),
+                Err(damaged) => return Ok(Err(damaged)),
+            }
+        }
+        Ok(Ok(definitions))
+    })
 }
 
 #[async_trait]
 impl Store for Embedded {
     async fn ready(&self) -> Result<()> {
-        self.look(|transaction| Ok(Ok(transaction.open_table(LIVE).map(drop)?)))
+        if self.file.has_failed() {
+            // Nothing is written, but it is tried whether something could be.
+            return self.writer.write(|_| Ok(Ok(()))).await;
+        }
+        self.file.look(|transaction| Ok(Ok(transaction.open_table(LIVE).map(drop)?)))
     }
 
     async fn read(&self, key: Key<'_>) -> Result<Option<Row>> {
-        self.look(|transaction| {
+        self.file.look(|transaction| {
             let (records, places) = (transaction.open_table(RECORDS)?, transaction.open_table(PLACES)?);
             tables::find(&records, &places, &transaction.open_table(GRAVES)?, key)
         })
@@ -123,7 +110,7 @@ impl Store for Embedded {
 
     async fn scan(&self, collection: Uuid, after: Option<&Position>, bounds: Bounds) -> Result<Page> {
         let (start, end) = (collection.as_bytes().to_vec(), keys::before(collection, after));
-        self.look(|transaction| {
+        self.file.look(|transaction| {
             let records = transaction.open_table(RECORDS)?;
             let range = (Bound::Included(&start[..]), Bound::Excluded(&end[..]));
             let (mut page, mut bytes) = (Page::default(), 0);
@@ -144,7 +131,7 @@ impl Store for Embedded {
     }
 
     async fn noted(&self, key: Uuid) -> Result<Option<Note>> {
-        self.look(|transaction| {
+        self.file.look(|transaction| {
             let note = transaction.open_table(NOTES)?.get(&key.as_bytes()[..])?;
             Ok(note.map(|note| codec::decode_note(note.value())).transpose())
         })
@@ -176,7 +163,7 @@ impl Store for Embedded {
     async fn sweep(&self) -> Result<bool> {
         // Most of the time there is nothing to do, and no reason for a commit.
         let due =
-            self.look(|transaction| {
+            self.file.look(|transaction| {
                 let dropped = transaction.open_table(DROPPED)?.first()?.is_some();
                 let expiries = transaction.open_table(EXPIRIES)?;
                 Ok(Ok(dropped

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use redb::ReadableTableMetadata;
-use skep_proto::v1::Rules;
+use skep_proto::{Code, v1::Rules};
 
 use super::*;
 use crate::store::{Next, SOFT_ROW_MICROS};
@@ -29,7 +29,7 @@ fn fresh() -> (String, Row) {
 }
 
 fn entries(store: &Embedded) -> [u64; 4] {
-    let count = |table| store.look(|transaction| Ok(Ok(transaction.open_table(table)?.len()?))).unwrap();
+    let count = |table| store.file.look(|transaction| Ok(Ok(transaction.open_table(table)?.len()?))).unwrap();
     [RECORDS, PLACES, GRAVES, EXPIRIES].map(count)
 }
 

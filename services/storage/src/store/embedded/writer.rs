@@ -5,27 +5,32 @@
 use std::{
     sync::{Arc, PoisonError},
     thread,
+    time::{Duration, Instant},
 };
 
-use redb::{Database, Durability};
+use redb::{Durability, WriteTransaction};
 use skep_proto::{Code, Error};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{SharedDefinitions, load_definitions, tables::Tables};
+use super::{SharedDefinitions, file::File, load_definitions, tables::Tables};
 use crate::store::Result;
 
 /// Writes that may wait; beyond, callers wait to be let in.
 const QUEUE: usize = 1024;
 /// Writes that share a commit at most.
 const BATCH: usize = 512;
+/// A file that failed is opened again at most so often: that may read all of it.
+const REOPEN_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
 
 impl Writer {
     /// Starts the writer's thread; it ends when the last handle is dropped.
-    pub(super) fn start(db: Arc<Database>, definitions: SharedDefinitions) -> std::io::Result<Self> {
+    pub(super) fn start(file: Arc<File>, definitions: SharedDefinitions) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        thread::Builder::new().name("store-writer".into()).spawn(move || write_batches(&db, receiver, &definitions))?;
+        thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || write_batches(&file, receiver, &definitions))?;
         Ok(Self(sender))
     }
 
@@ -78,18 +83,20 @@ impl<T: Send, F: FnOnce(&mut Tables<'_>) -> Outcome<T> + Send> Job for Task<T, F
     }
 }
 
-fn write_batches(db: &Database, mut queue: mpsc::Receiver<Box<dyn Job>>, definitions: &SharedDefinitions) {
+fn write_batches(file: &File, mut queue: mpsc::Receiver<Box<dyn Job>>, definitions: &SharedDefinitions) {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut opened = Instant::now();
     while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let committed = commit(db, &mut batch).map_err(anyhow::Error::from).and_then(|redefined| {
-            if redefined {
-                *definitions.write().unwrap_or_else(PoisonError::into_inner) = load_definitions(db)?;
+        let reopen = file.has_failed() && opened.elapsed() >= REOPEN_EVERY;
+        if reopen {
+            opened = Instant::now();
+            file.reopen();
+        }
+        let committed = file.write(|transaction| commit(transaction, &mut batch)).and_then(|redefined| {
+            if redefined || reopen {
+                *definitions.write().unwrap_or_else(PoisonError::into_inner) = load_definitions(file)?;
             }
             Ok(())
-        });
-        let committed = committed.map_err(|error| {
-            tracing::error!(error = %error, writes = batch.len(), "commit failed");
-            Error::new(Code::Unavailable, "the store could not write")
         });
         for job in batch.drain(..) {
             job.answer(committed.as_ref().copied());
@@ -98,8 +105,7 @@ fn write_batches(db: &Database, mut queue: mpsc::Receiver<Box<dyn Job>>, definit
 }
 
 /// Commits what the batch writes; `true` if a definition changed.
-fn commit(db: &Database, batch: &mut [Box<dyn Job>]) -> std::result::Result<bool, redb::Error> {
-    let mut transaction = db.begin_write()?;
+fn commit(mut transaction: WriteTransaction, batch: &mut [Box<dyn Job>]) -> std::result::Result<bool, redb::Error> {
     transaction.set_durability(Durability::Immediate)?;
     let mut tables = Tables::open(&transaction)?;
     for job in batch {
