@@ -1,4 +1,10 @@
-use std::{fs, path::Path, process::Stdio, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, bail};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -17,6 +23,7 @@ use tokio::{
 use crate::eventually;
 
 const PAGE_BOUND: Duration = Duration::from_secs(20);
+const EXIT_BOUND: Duration = Duration::from_secs(2);
 /// The name that WebDriver gives to a reference to an element (W3C WebDriver, section 12).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const FLAGS: [&str; 8] = [
@@ -46,6 +53,7 @@ impl Browser {
         let profile = TempDir::with_prefix("chromium-")?;
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
+            .env("TMPDIR", profile.path())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -152,8 +160,12 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        if let Some(id) = self.chromium {
-            let _ = kill(id, Signal::SIGKILL);
+        let Some(id) = self.chromium else { return };
+        let _ = kill(id, Signal::SIGKILL);
+        // It is the driver's child, which reaps it; until then it may still write to the profile.
+        let end = Instant::now() + EXIT_BOUND;
+        while kill(id, None).is_ok() && Instant::now() < end {
+            thread::sleep(Duration::from_millis(10));
         }
     }
 }

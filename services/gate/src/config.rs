@@ -3,7 +3,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use http::uri::Authority;
 use kit::{
     Secret,
-    config::{Address, Setting, Values},
+    config::{Address, INTERNAL_TOKEN, Setting, Values},
 };
 
 /// Where REST is served.
@@ -13,10 +13,6 @@ pub const STORAGE_HOST: Setting =
     Setting::new("STORAGE_HOST", "the host name or the address of storage").default("tasks.storage");
 /// The port of storage.
 pub const STORAGE_PORT: Setting = Setting::new("STORAGE_PORT", "the port of storage").default("8081");
-/// The gRPC side's shared secret.
-pub const INTERNAL_TOKEN: Setting =
-    Setting::new("INTERNAL_TOKEN", "the secret that gates and tools share with storage").secret();
-
 /// What a gate of its own is told.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -42,14 +38,7 @@ impl kit::Config for Config {
             );
             Authority::from_static("localhost")
         });
-        let token: Option<Secret> = values.get(&INTERNAL_TOKEN);
-        if token.as_ref().is_some_and(|token| !token.expose().bytes().all(|byte| byte.is_ascii_graphic())) {
-            values.fault(
-                "INTERNAL_TOKEN",
-                "holds other than printable ASCII, which no header carries. Choose another, without spaces.",
-            );
-        }
-        Self { addr: values.value::<Address>(&GATE_ADDR).0, storage, token }
+        Self { addr: values.value::<Address>(&GATE_ADDR).0, storage, token: values.internal_token() }
     }
 }
 

@@ -14,7 +14,7 @@ use tonic::Request;
 
 pub use self::{
     backend::Backend,
-    config::{Config, GATE_ADDR, INTERNAL_TOKEN, STORAGE_HOST, STORAGE_PORT},
+    config::{Config, GATE_ADDR, STORAGE_HOST, STORAGE_PORT},
     http::{File, Home, Limits, definition},
 };
 

@@ -2,7 +2,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use kit::{
     Secret,
-    config::{Address, Setting, Values},
+    config::{Address, INTERNAL_TOKEN, Setting, Values},
 };
 
 /// Where gRPC is served.
@@ -10,9 +10,6 @@ pub const STORAGE_ADDR: Setting =
     Setting::new("STORAGE_ADDR", "the address where gRPC is served").default("0.0.0.0:8081");
 /// The embedded store's folder.
 pub const DATA_DIR: Setting = Setting::new("DATA_DIR", "the folder of the embedded store");
-/// The gRPC side's shared secret.
-pub const INTERNAL_TOKEN: Setting =
-    Setting::new("INTERNAL_TOKEN", "the secret that gates and tools share with storage").secret();
 /// Leave the gRPC side open.
 pub const ALLOW_INSECURE: Setting =
     Setting::new("ALLOW_INSECURE", "whether gRPC may be served beyond this machine to whoever asks").default("false");
@@ -35,7 +32,7 @@ impl kit::Config for Config {
 
     fn read(values: &mut Values) -> Self {
         let Address(addr) = values.value(&STORAGE_ADDR);
-        let token = values.get(&INTERNAL_TOKEN);
+        let token = values.internal_token();
         let open: bool = values.value(&ALLOW_INSECURE);
         if token.is_none() && !open && !addr.ip().is_loopback() {
             values.fault("INTERNAL_TOKEN", format!("is needed where gRPC is served beyond this machine ({addr}): give a long random text, to the gates too, or say ALLOW_INSECURE=true."));

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::store::embedded::Embedded;
 pub use self::{
-    config::{ALLOW_INSECURE, Config, DATA_DIR, INTERNAL_TOKEN, STORAGE_ADDR},
+    config::{ALLOW_INSECURE, Config, DATA_DIR, STORAGE_ADDR},
     grpc::Engine,
 };
 

@@ -4,7 +4,6 @@ use std::sync::OnceLock;
 
 use axum::extract::MatchedPath;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use skep_proto::mutation;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -22,7 +21,7 @@ impl Follow {
     pub(crate) fn new(headers: &HeaderMap) -> Self {
         let sent = headers.get(X_REQUEST_ID).filter(|id| is_request_id(id.as_bytes()));
         Self {
-            request_id: sent.cloned().unwrap_or_else(|| header(mutation::new().to_string())),
+            request_id: sent.cloned().unwrap_or_else(|| header(&[&hex(rand::random::<[u8; 16]>())])),
             trace: Trace::new(headers),
             route: OnceLock::new(),
         }
@@ -46,11 +45,12 @@ impl Trace {
     fn new(headers: &HeaderMap) -> Self {
         let mut lines = headers.get_all(TRACEPARENT).iter();
         let sent = lines.next().filter(|_| lines.next().is_none()).and_then(|line| parse(line.as_bytes()));
-        let parent = rand::random_range(1..u64::MAX);
-        Self(header(match sent {
-            Some((trace, sampled)) => format!("00-{trace}-{parent:016x}-0{}", u8::from(sampled)),
-            None => format!("00-{:032x}-{parent:016x}-00", rand::random_range(1..u128::MAX)),
-        }))
+        let parent = hex(rand::random::<[u8; 8]>());
+        Self(match sent {
+            Some((trace, true)) => header(&["00-", trace, "-", &parent, "-01"]),
+            Some((trace, false)) => header(&["00-", trace, "-", &parent, "-00"]),
+            None => header(&["00-", &hex(rand::random::<[u8; 16]>()), "-", &parent, "-00"]),
+        })
     }
 
     /// The 32 hexadecimal digits that the whole trace shares.
@@ -80,8 +80,13 @@ fn parse(line: &[u8]) -> Option<(&str, bool)> {
     valid.then_some((trace, sampled))
 }
 
-fn header(text: String) -> HeaderValue {
-    HeaderValue::try_from(text).expect("made of visible ASCII")
+fn header(parts: &[&str]) -> HeaderValue {
+    HeaderValue::try_from(parts.concat()).expect("made of visible ASCII")
+}
+
+fn hex<const N: usize>(bytes: [u8; N]) -> String {
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default();
+    bytes.into_iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).collect()
 }
 
 #[cfg(test)]

@@ -172,10 +172,14 @@ fn broken(what: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use prost_types::Timestamp;
     use skep_proto::v1::Rules;
+    use utoipa::PartialSchema;
 
     use super::*;
+    use crate::http::schema;
 
     #[test]
     fn a_record_keeps_its_data_to_the_byte() {
@@ -222,5 +226,22 @@ mod tests {
             r#""rules":{"get":"true","delete":"\"a\" == 'a'"},"created_at":"#
         );
         assert!(String::from_utf8(out).unwrap().starts_with(full));
+    }
+
+    #[test]
+    fn the_document_shows_the_members_that_are_written() {
+        let mut members = [Vec::new(), Vec::new()];
+        let time = Some(Timestamp { seconds: 0, nanos: 0 });
+        let record = Record { data: "{}".into(), create_time: time, update_time: time, ..Record::default() };
+        write_record(&mut members[0], &record).unwrap();
+        let collection = Collection { create_time: time, update_time: time, ..Collection::default() };
+        write_collection(&mut members[1], &collection).unwrap();
+        let shown = [schema::Record::schema(), schema::Collection::schema()];
+        for (written, shown) in members.into_iter().zip(shown) {
+            let written: serde_json::Value = serde_json::from_slice(&written).unwrap();
+            let shown = serde_json::to_value(shown).unwrap();
+            let names = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+            assert_eq!(names(&written), names(&shown["properties"]));
+        }
     }
 }

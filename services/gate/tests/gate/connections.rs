@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use gate::{Limits, backend::Local};
 use proptest::{
     prelude::*,
@@ -73,6 +74,19 @@ async fn a_head_too_large_is_answered() {
 }
 
 #[tokio::test]
+async fn an_answer_is_not_lost_to_a_body_that_nobody_wanted() {
+    let gate = Gate::start(Limits { linger: PATIENCE, ..Limits::default() }).await;
+    let mut stream = gate.connect().await;
+    stream.write_all(b"POST /none HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n").await.unwrap();
+    let told = rest(&mut stream).await;
+    assert!(told.starts_with("HTTP/1.1 404 ") && told.contains("route_not_found"), "{told}");
+    // A client that first sends all of it is not reset meanwhile, which could cost it the answer.
+    for _ in 0..100 {
+        stream.write_all(&[b' '; 10_000]).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_slow_head_is_cut_also_after_another_request() {
     let gate = Gate::start(Limits { head: SHORT, ..Limits::default() }).await;
     for first in [&b""[..], GET] {
@@ -88,25 +102,25 @@ async fn a_slow_head_is_cut_also_after_another_request() {
     }
 }
 
+/// A gate whose storage says when a call has come, and holds each until it is released.
+async fn holding(limits: Limits) -> (Gate, Arc<Notify>, Arc<Semaphore>) {
+    let (entered, release) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+    let (begun, held) = (entered.clone(), release.clone());
+    let before = move || -> BoxFuture<'static, _> {
+        let (begun, held) = (begun.clone(), held.clone());
+        Box::pin(async move {
+            begun.notify_one();
+            held.acquire().await.unwrap().forget();
+            Ok(())
+        })
+    };
+    let gate = Gate::over(|engine| Arc::new(Disturbed { real: Local::new(engine), before }), limits).await;
+    (gate, entered, release)
+}
+
 #[tokio::test]
 async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
-    let release = Arc::new(Semaphore::new(0));
-    let held = release.clone();
-    let limits = Limits { idle: SHORT, head: SHORT, ..Limits::default() };
-    let gate = Gate::over(
-        |engine| {
-            let before = move || -> futures_util::future::BoxFuture<'static, _> {
-                let held = held.clone();
-                Box::pin(async move {
-                    held.acquire().await.unwrap().forget();
-                    Ok(())
-                })
-            };
-            Arc::new(Disturbed { real: Local::new(engine), before })
-        },
-        limits,
-    )
-    .await;
+    let (gate, _, release) = holding(Limits { idle: SHORT, head: SHORT, ..Limits::default() }).await;
     let mut busy = gate.connect().await;
     busy.write_all(GET).await.unwrap();
 
@@ -142,10 +156,14 @@ async fn a_body_that_breaks_off_is_a_fault_of_its_client() {
 
 #[tokio::test]
 async fn a_client_that_has_said_all_still_gets_its_answer() {
-    let gate = Gate::start(Limits::default()).await;
+    let (gate, entered, release) = holding(Limits::default()).await;
     let mut stream = gate.connect().await;
     stream.write_all(GET).await.unwrap();
+    entered.notified().await;
     stream.shutdown().await.unwrap();
+    // Meanwhile the gate sees the end of what the client says.
+    gate.is_well().await;
+    release.add_permits(1);
     assert!(rest(&mut stream).await.starts_with("HTTP/1.1 404 "));
 }
 
@@ -210,23 +228,7 @@ async fn slow_clients_hinder_no_other() {
 
 #[tokio::test]
 async fn a_stop_finishes_what_is_in_flight() {
-    let (entered, release) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
-    let (begun, held) = (entered.clone(), release.clone());
-    let gate = Gate::over(
-        |engine| {
-            let before = move || -> futures_util::future::BoxFuture<'static, _> {
-                let (begun, held) = (begun.clone(), held.clone());
-                Box::pin(async move {
-                    begun.notify_one();
-                    held.acquire().await.unwrap().forget();
-                    Ok(())
-                })
-            };
-            Arc::new(Disturbed { real: Local::new(engine), before })
-        },
-        Limits::default(),
-    )
-    .await;
+    let (gate, entered, release) = holding(Limits::default()).await;
     let (mut idle, mut busy) = (gate.connect().await, gate.connect().await);
     idle.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     answer(&mut idle).await;

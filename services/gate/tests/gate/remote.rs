@@ -49,6 +49,35 @@ async fn a_refused_token_is_a_fault_of_ours() {
 }
 
 #[tokio::test]
+async fn the_largest_page_comes_over_the_hop() {
+    let (engine, _folder) = engine();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let authority = listener.local_addr().unwrap().to_string().parse().unwrap();
+    let serving = tokio::spawn(storage::grpc::serve(engine, listener, None, CancellationToken::new()));
+    let envelope = router(Arc::new(remote::connect(&authority, None).unwrap()), &Home::Docs, Limits::default());
+    let ask = async |method: &str, path: &str, body: String| {
+        let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        let response = envelope.serve(request.body(axum::body::Body::from(body)).unwrap(), None).await;
+        assert!(response.status().is_success(), "{method} {path}: {response:?}");
+        serde_json::from_slice::<Value>(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
+    };
+    ask("PUT", "/v1/collections/c", "{}".into()).await;
+    for _ in 0..9 {
+        let data = "x".repeat((1 << 20) - 20);
+        ask("POST", "/v1/collections/c/records", format!("{{\"data\":{{\"a\":\"{data}\"}}}}")).await;
+    }
+    let (mut seen, mut token) = (0, Value::from(""));
+    while let Some(sent) = token.as_str() {
+        let path = format!("/v1/collections/c/records?page_size=1000&page_token={sent}");
+        let mut page = ask("GET", &path, String::new()).await;
+        seen += page["records"].as_array().unwrap().len();
+        token = page["next_page_token"].take();
+    }
+    assert_eq!(seen, 9);
+    serving.abort();
+}
+
+#[tokio::test]
 async fn a_storage_that_hangs_up_is_told_as_such() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let authority = listener.local_addr().unwrap().to_string().parse().unwrap();

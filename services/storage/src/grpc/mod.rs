@@ -2,6 +2,7 @@
 
 mod collections;
 mod convert;
+mod incoming;
 mod observe;
 mod records;
 mod server;

@@ -13,11 +13,11 @@ use tonic::{
         Routes,
         interceptor::{InterceptedService, Interceptor},
     },
-    transport::{Server, server::TcpIncoming},
+    transport::Server,
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use super::Engine;
+use super::{Engine, incoming::incoming};
 
 /// How often the health service asks the store.
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
@@ -49,8 +49,7 @@ pub async fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_max_header_list_size(32 << 10)
         .add_routes(contract(engine, token).add_service(health).add_service(reflection));
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    server.serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned()).await?;
+    server.serve_with_incoming_shutdown(incoming(listener), shutdown.cancelled_owned()).await?;
     watch.await?;
     Ok(())
 }

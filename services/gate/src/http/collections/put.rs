@@ -120,7 +120,8 @@ mod tests {
         assert_eq!(read.indexes, ["a", "b.c"]);
         assert_eq!(read.rules, Some(v1::Rules { get: Some("true".into()), ..v1::Rules::default() }));
         let none = br#"{"schema":null,"indexes":null,"rules":null}"#;
-        assert_eq!(definition(&Bytes::from_static(none), "c").unwrap(), v1::Collection::default());
+        let bare = v1::Collection { name: "collections/c".into(), ..v1::Collection::default() };
+        assert_eq!(definition(&Bytes::from_static(none), "c").unwrap(), bare);
     }
 
     #[test]

@@ -43,10 +43,20 @@ pub(super) fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// Exactly, whatever the digits: neither 64 bits nor a double decide.
 fn same_number(a: &Number, b: &Number) -> bool {
-    match (a.as_i128(), b.as_i128()) {
-        (Some(a), Some(b)) => a == b,
-        // Where one has a fraction or an exponent, doubles decide.
-        _ => a.as_f64().is_some_and(|a| b.as_f64() == Some(a)),
-    }
+    decimal(a.as_str()).is_some_and(|a| decimal(b.as_str()) == Some(a))
+}
+
+/// The sign, the digits without zeros at their ends, and the power of ten of the last digit.
+fn decimal(text: &str) -> Option<(bool, String, i64)> {
+    let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let kept = digits.trim_end_matches('0');
+    let zeros = i64::try_from(digits.len() - kept.len()).ok()?;
+    let power = exponent.parse::<i64>().ok()?.checked_sub(i64::try_from(fraction.len()).ok()?)?.checked_add(zeros)?;
+    let kept = kept.trim_start_matches('0');
+    Some(if kept.is_empty() { (false, String::new(), 0) } else { (negative, kept.to_owned(), power) })
 }

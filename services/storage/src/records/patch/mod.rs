@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use skep_proto::{Code, Error};
 
-use self::operations::Document;
+use self::{measure::depth, operations::Document};
 use super::data::{self, MAX_DEPTH};
 use crate::store::Result;
 
@@ -41,12 +41,19 @@ impl Patch {
             Self::Json(text) => Document::new(document, data.len()).apply(read(text, MAX_DEPTH + 2)?)?,
         };
         if !patched.is_object() {
-            return Err(data::not_an_object());
+            return Err(Error::new(Code::InvalidPatch, "the patch would make data something other than an object"));
+        }
+        if depth(&patched) > MAX_DEPTH {
+            return Err(too_deep());
         }
         let text = serde_json::to_vec(&patched).map_err(|e| Error::new(Code::Internal, e.to_string()))?;
         data::check(&text)?;
         Ok(text.into())
     }
+}
+
+fn too_deep() -> Error {
+    Error::new(Code::InvalidPatch, format!("the patch would nest data deeper than {MAX_DEPTH} levels"))
 }
 
 fn read<T: for<'de> Deserialize<'de>>(text: &[u8], depth: usize) -> Result<T> {
@@ -61,13 +68,11 @@ fn merged(target: Value, patch: Value) -> Value {
         Value::Object(target) => target,
         _ => Map::new(),
     };
-    for (name, change) in patch {
-        if change.is_null() {
-            target.shift_remove(&name);
-        } else {
-            let slot = target.entry(name).or_insert(Value::Null);
-            *slot = merged(slot.take(), change);
-        }
+    // Removed all at once: each alone would move those behind it.
+    target.retain(|name, _| !patch.get(name).is_some_and(Value::is_null));
+    for (name, change) in patch.into_iter().filter(|(_, change)| !change.is_null()) {
+        let slot = target.entry(name).or_insert(Value::Null);
+        *slot = merged(slot.take(), change);
     }
     Value::Object(target)
 }

@@ -4,7 +4,10 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use skep_proto::{Code, Error};
 
-use super::measure::{depth, same, text_length};
+use super::{
+    measure::{depth, same, text_length},
+    too_deep,
+};
 use crate::{
     records::data::{self, MAX_BYTES, MAX_DEPTH},
     store::Result,
@@ -114,7 +117,7 @@ impl Document {
     /// Refuses a value that would make the document too deep or too large at `path`.
     fn admit(&mut self, path: &str, value: &Value) -> Result<()> {
         if path.matches('/').count() + depth(value) > MAX_DEPTH {
-            return Err(data::too_deep());
+            return Err(too_deep());
         }
         let added = text_length(value) + path.len();
         self.size += added;

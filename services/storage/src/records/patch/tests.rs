@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 
-use super::{measure::text_length, *};
+use super::{
+    measure::{same, text_length},
+    *,
+};
 
 fn json(data: &str, patch: &str) -> std::result::Result<String, Code> {
     Patch::Json(Bytes::copy_from_slice(patch.as_bytes())).apply(data.as_bytes()).map_err(|e| e.code).map(text)
@@ -26,7 +29,7 @@ fn merges_by_the_examples_of_the_rfc() {
     ] {
         assert_eq!(merge(data, patch).as_deref(), Ok(result));
     }
-    assert_eq!(merge("{}", "[1]"), Err(Code::InvalidBody));
+    assert_eq!(merge("{}", "[1]"), Err(Code::InvalidPatch));
     assert_eq!(merge("{}", "{"), Err(Code::MalformedJson));
 }
 
@@ -60,9 +63,23 @@ fn patches_by_the_examples_of_the_rfc() {
         (r#"[{"op":"add","path":"x","value":1}]"#, Code::InvalidPatch),
         (r#"[{"op":"frob","path":"/x"}]"#, Code::InvalidPatch),
         (r#"{"op":"add"}"#, Code::InvalidPatch),
-        (r#"[{"op":"remove","path":""}]"#, Code::InvalidBody),
+        (r#"[{"op":"remove","path":""}]"#, Code::InvalidPatch),
     ] {
         assert_eq!(json(r#"{"a":9007199254740993,"l":[0]}"#, patch), Err(code), "{patch}");
+    }
+}
+
+#[test]
+fn numbers_are_equal_by_value() {
+    let equal = |a: &str, b: &str| same(&serde_json::from_str(a).unwrap(), &serde_json::from_str(b).unwrap());
+    for (a, b) in
+        [("1", "1.0"), ("-0", "0.0"), ("100", "1e2"), ("0.5E-1", "5e-2"), ("1e400", "10e399"), ("-1.50", "-1.5")]
+    {
+        assert!(equal(a, b) && equal(b, a), "{a} {b}");
+    }
+    let (large, larger) = (format!("1{}", "0".repeat(40)), format!("1{}1", "0".repeat(39)));
+    for (a, b) in [("1", "-1"), ("1", "10"), ("9007199254740993", "9007199254740992.0"), (&large, &larger)] {
+        assert!(!equal(a, b) && !equal(b, a), "{a} {b}");
     }
 }
 
@@ -70,7 +87,7 @@ fn patches_by_the_examples_of_the_rfc() {
 fn copies_cannot_outgrow_the_bounds() {
     let doubling = r#"{"op":"copy","from":"/a","path":"/a/-"},"#.repeat(40);
     let bomb = format!("[{}]", doubling.trim_end_matches(','));
-    assert!(matches!(json(r#"{"a":["xxxxxxxxxx"]}"#, &bomb), Err(Code::InvalidBody | Code::PayloadTooLarge)));
+    assert!(matches!(json(r#"{"a":["xxxxxxxxxx"]}"#, &bomb), Err(Code::InvalidPatch | Code::PayloadTooLarge)));
     let wide = r#"{"op":"copy","from":"/a","path":"/b/-"},"#.repeat(9000);
     let bomb = format!("[{}]", wide.trim_end_matches(','));
     let data = format!(r#"{{"a":"{}","b":[]}}"#, "x".repeat(100_000));

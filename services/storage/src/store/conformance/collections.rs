@@ -7,7 +7,6 @@ pub async fn is_defined_read_redefined_and_deleted(house: House) {
     let rules = Rules { list: Some("true".into()), ..Default::default() };
     let full = Collection {
         name: name.clone(),
-        schema: Bytes::from_static(br#"{"type":"object"}"#),
         indexes: vec!["author".into(), "a.b".into()],
         rules: Some(rules),
         ..Default::default()
@@ -27,7 +26,7 @@ pub async fn is_defined_read_redefined_and_deleted(house: House) {
     };
     let read = get().await.unwrap();
     assert_eq!(read, made_collection);
-    assert_eq!((&read.schema, &read.indexes, &read.rules), (&full.schema, &full.indexes, &full.rules));
+    assert_eq!((&read.indexes, &read.rules), (&full.indexes, &full.rules));
 
     let same = define(full.clone(), true).await.unwrap();
     assert_eq!((same.created, same.collection.unwrap().etag), (false, read.etag.clone()), "nothing changed");
@@ -68,7 +67,6 @@ pub async fn lists_by_name_in_pages(house: House) {
 pub async fn refuses_a_definition_that_cannot_be_in_force(house: House) {
     let wrong = Collection {
         name: house.name.clone(),
-        schema: Bytes::from_static(b"17"),
         indexes: (0..21).map(|i| format!("f{}", i % 20)).chain(["a..b".into()]).collect(),
         rules: Some(Rules { get: Some("x".repeat(5000)), ..Default::default() }),
         ..Default::default()
@@ -77,7 +75,13 @@ pub async fn refuses_a_definition_that_cannot_be_in_force(house: House) {
     let refused = house.contract.update_collection(Request::new(asked)).await.unwrap_err();
     assert_eq!(refused.code, Code::InvalidDefinition);
     let places: Vec<_> = refused.violations.iter().map(|violation| violation.pointer.as_str()).collect();
-    assert_eq!(places, ["/schema", "/indexes", "/indexes/20", "/indexes/21", "/rules/get"]);
+    assert_eq!(places, ["/indexes", "/indexes/20", "/indexes/21", "/rules/get"]);
+    // Stored and not enforced it would promise what it does not keep.
+    let schema = Bytes::from_static(b"{}");
+    let collection = Some(Collection { name: house.name.clone(), schema, ..Default::default() });
+    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    let refused = house.contract.update_collection(Request::new(asked)).await.unwrap_err();
+    assert_eq!((refused.code, &*refused.violations[0].pointer), (Code::Unsupported, "/schema"));
     for name in ["collections/", "collections/Bee", "collections/1", "bees", "collections/a/b"] {
         assert_eq!(house.define(name).await.unwrap_err(), Code::InvalidArgument, "{name}");
     }

@@ -139,7 +139,7 @@ pub async fn is_patched_by_merge_and_by_operations(house: House) {
     let conflict = operations(r#"[{"op":"remove","path":"/z"},{"op":"test","path":"/new","value":2}]"#).await;
     assert_eq!(conflict, Err(Code::PatchConflict));
     assert_eq!(operations(r#"{"op":"remove"}"#).await, Err(Code::InvalidPatch));
-    assert_eq!(house.merge("bee", "[]", "").await, Err(Code::InvalidBody));
+    assert_eq!(house.merge("bee", "[]", "").await, Err(Code::InvalidPatch));
     assert_eq!(house.ask_patch("bee", PatchRecordRequest::default()).await, Err(Code::InvalidBody));
     assert_eq!(house.merge("nobody", "{}", "").await, Err(Code::RecordNotFound));
     let read = house.get("bee").await.unwrap();
