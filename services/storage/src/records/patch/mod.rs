@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use skep_proto::{Code, Error};
 
 use self::{measure::depth, operations::Document};
-use super::data::{self, MAX_DEPTH};
+use super::data::{self, MAX_BYTES, MAX_DEPTH};
 use crate::store::Result;
 
 /// A patch's text, not yet read.
@@ -57,7 +57,11 @@ fn too_deep() -> Error {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(text: &[u8], depth: usize) -> Result<T> {
-    data::check_depth(text, depth)?;
+    data::check_depth(text, depth).map_err(|error| match error.code {
+        Code::InvalidBody => too_deep(),
+        Code::PayloadTooLarge => Error::new(error.code, format!("a patch has at most {MAX_BYTES} bytes")),
+        _ => error,
+    })?;
     serde_json::from_slice(text).map_err(|error| Error::new(Code::InvalidPatch, error.to_string()))
 }
 
