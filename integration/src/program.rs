@@ -27,6 +27,7 @@ pub(crate) const DOORS: [(&str, &str); 3] =
 pub struct Program {
     pub(crate) binary: &'static str,
     pub(crate) doors: &'static [&'static str],
+    wrapper: Vec<String>,
     args: Vec<String>,
     env: Vec<(String, String)>,
     folder: Arc<TempDir>,
@@ -61,7 +62,7 @@ impl Program {
 
     fn new(binary: &'static str, doors: &'static [&'static str]) -> anyhow::Result<Self> {
         let folder = Arc::new(TempDir::with_prefix(format!("{binary}-"))?);
-        let mut program = Self { binary, doors, args: Vec::new(), env: Vec::new(), folder };
+        let mut program = Self { binary, doors, wrapper: Vec::new(), args: Vec::new(), env: Vec::new(), folder };
         for (door, variable) in DOORS {
             if doors.contains(&door) {
                 program = program.env(variable, "127.0.0.1:0");
@@ -79,6 +80,13 @@ impl Program {
     #[must_use]
     pub fn arg(mut self, value: impl Into<String>) -> Self {
         self.args.push(value.into());
+        self
+    }
+
+    /// Runs it by another command, which is given the binary and its arguments after its own.
+    #[must_use]
+    pub fn below(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|part| (*part).to_owned()).collect();
         self
     }
 
@@ -121,7 +129,15 @@ impl Program {
     }
 
     fn command(&self, logs: &Path) -> anyhow::Result<Command> {
-        let mut command = Command::new(built(self.binary)?);
+        let binary = built(self.binary)?;
+        let mut command = match self.wrapper.split_first() {
+            None => Command::new(binary),
+            Some((wrapper, args)) => {
+                let mut command = Command::new(wrapper);
+                command.args(args).arg(binary);
+                command
+            }
+        };
         command.args(&self.args).env_clear().env("RUST_BACKTRACE", "1").env("LOG_DIR", logs);
         command.envs(self.env.iter().map(|(name, value)| (name, value))).current_dir(self.folder.path());
         Ok(command)

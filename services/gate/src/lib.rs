@@ -6,10 +6,11 @@ pub mod backend;
 mod config;
 pub mod http;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use kit::Process;
 use skep_proto::v1::ListCollectionsRequest;
+use tokio::net::TcpListener;
 use tonic::Request;
 
 pub use self::{
@@ -18,14 +19,9 @@ pub use self::{
     http::{File, Home, Limits, definition},
 };
 
-/// Serves REST at `addr` over `backend` until the process is told to stop, then finishes what is in flight; the bound
-/// on that is the caller's.
-///
-/// # Errors
-///
-/// When the address cannot be bound.
-pub async fn serve(addr: SocketAddr, backend: Arc<dyn Backend>, home: &Home, process: &Process) -> anyhow::Result<()> {
-    let listener = kit::listen(addr, "rest").await?;
+/// Serves REST to who connects to `listener`, over `backend`, until the process is told to stop; then finishes what is
+/// in flight, for which the caller sets the bound.
+pub async fn serve(listener: TcpListener, backend: Arc<dyn Backend>, home: &Home, process: &Process) {
     let limits = Limits::default();
     let envelope = http::router(backend.clone(), home, limits);
     process.ready.add("storage", move || {
@@ -36,5 +32,4 @@ pub async fn serve(addr: SocketAddr, backend: Arc<dyn Backend>, home: &Home, pro
         })
     });
     http::serve(listener, envelope, limits, process.shutdown.clone()).await;
-    Ok(())
 }

@@ -16,6 +16,8 @@ fn main() -> ExitCode {
     };
     kit::run(&program, async |config: Config, process: Process| {
         let storage = remote::connect(&config.storage, config.token.as_ref().map(Secret::expose))?;
-        gate::serve(config.addr, Arc::new(storage), &Home::Docs, &process).await
+        let listener = kit::listen(config.addr, "rest").await?;
+        gate::serve(listener, Arc::new(storage), &Home::Docs, &process).await;
+        Ok(())
     })
 }

@@ -1,6 +1,10 @@
 //! `skep serve`: storage and gate in one process, without a network hop between them.
 
-use std::sync::Arc;
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use gate::Home;
 use kit::Process;
@@ -19,9 +23,17 @@ pub(crate) async fn serve(config: Config, process: Process) -> anyhow::Result<()
         }
         None => Home::Docs,
     };
-    tokio::try_join!(
-        storage::serve(&config.storage, engine, &process),
-        gate::serve(config.gate_addr, backend, &home, &process),
-    )?;
-    Ok(())
+    let rest = kit::listen(config.gate_addr, "rest").await?;
+    let grpc = kit::listen(config.storage.addr, "grpc").await?;
+    greet(rest.local_addr()?);
+    let token = config.storage.token.as_ref();
+    let ((), served) =
+        tokio::join!(gate::serve(rest, backend, &home, &process), storage::serve(grpc, engine, token, &process),);
+    served
+}
+
+/// Tells a person where to look.
+fn greet(addr: SocketAddr) {
+    // Nobody need be listening on standard output.
+    let _ = writeln!(io::stdout(), "Skep is at http://{addr}/ and its API at http://{addr}/docs; Ctrl-C stops it.");
 }

@@ -10,6 +10,7 @@ pub mod store;
 use std::{sync::Arc, time::Duration};
 
 use kit::{Process, Secret};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::store::embedded::Embedded;
@@ -31,16 +32,20 @@ pub fn open(config: &Config, process: &Process) -> anyhow::Result<Arc<Engine>> {
     Ok(engine)
 }
 
-/// Serves `engine` over gRPC until the process is told to stop, then finishes what is in flight.
-pub async fn serve(config: &Config, engine: Arc<Engine>, process: &Process) -> anyhow::Result<()> {
-    let listener = kit::listen(config.addr, "grpc").await?;
+/// Serves `engine` over gRPC to who connects to `listener` and bears `token`, until the process is told to stop; then
+/// finishes what is in flight.
+pub async fn serve(
+    listener: TcpListener,
+    engine: Arc<Engine>,
+    token: Option<&Secret>,
+    process: &Process,
+) -> anyhow::Result<()> {
     let asked = Arc::clone(&engine);
     process.ready.add("store", move || {
         let engine = Arc::clone(&asked);
         Box::pin(async move { engine.ready().await.map_err(|error| error.detail) })
     });
-    let token = config.token.as_ref().map(Secret::expose);
-    grpc::serve(engine, listener, token, process.shutdown.clone()).await
+    grpc::serve(engine, listener, token.map(Secret::expose), process.shutdown.clone()).await
 }
 
 async fn sweep(engine: Arc<Engine>, shutdown: CancellationToken) {

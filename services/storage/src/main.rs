@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     };
     kit::run(&program, async |config: Config, process: Process| {
         let engine = storage::open(&config, &process)?;
-        storage::serve(&config, engine, &process).await
+        let listener = kit::listen(config.addr, "grpc").await?;
+        storage::serve(listener, engine, config.token.as_ref(), &process).await
     })
 }

@@ -1,6 +1,7 @@
 //! What is acknowledged is on disk: whatever moment the process is killed at, nothing acknowledged is
 //! lost and nothing is applied twice.
 
+mod disk;
 mod keys;
 mod ledger;
 mod writer;

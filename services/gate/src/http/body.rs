@@ -1,5 +1,7 @@
 //! Bodies of requests: their type, their size, their time.
 
+use std::sync::Arc;
+
 use axum::{body::Body, extract::Request};
 use bytes::{Bytes, BytesMut};
 use http::{
@@ -10,7 +12,10 @@ use http::{
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use skep_proto::{Code, Error};
-use tokio::time::timeout;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 use super::Limits;
 
@@ -23,14 +28,36 @@ const LARGEST: usize = (1 << 20) + (64 << 10);
 /// Of a body that is too large so much is taken in and thrown away, that the client comes to read its answer.
 const DISCARDED: usize = 8 << 20;
 
+/// Room for bodies, shared by all requests: many slow uploads cannot fill the memory.
+pub(crate) struct Room(Arc<Semaphore>);
+
+/// The bytes of room that are given out together.
+const SLOT: usize = 1 << 10;
+
+impl Room {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes / SLOT)))
+    }
+
+    /// Room for a body of so many bytes, until the request's head is dropped.
+    fn take(&self, bytes: usize) -> Result<Arc<OwnedSemaphorePermit>, Error> {
+        let slots = u32::try_from(bytes.div_ceil(SLOT)).unwrap_or(u32::MAX);
+        let taken = Arc::clone(&self.0).try_acquire_many_owned(slots).map(Arc::new);
+        taken.map_err(|_| Error::new(Code::Overloaded, "too many large bodies are being received; send it again"))
+    }
+}
+
 /// The whole body.
 ///
 /// # Errors
 ///
-/// `payload_too_large`, `request_timeout`, and `invalid_argument` for one that breaks off.
-pub(crate) async fn read(request: Request, limits: &Limits) -> Result<(Parts, Bytes), Error> {
-    let (parts, mut body) = request.into_parts();
-    if usize::try_from(body.size_hint().lower()).is_ok_and(|declared| declared <= LARGEST) {
+/// `payload_too_large`, `request_timeout`, `overloaded`, and `invalid_argument` for one that breaks off.
+pub(crate) async fn read(request: Request, limits: &Limits, room: &Room) -> Result<(Parts, Bytes), Error> {
+    let (mut parts, mut body) = request.into_parts();
+    let size = body.size_hint();
+    let most = size.upper().and_then(|most| usize::try_from(most).ok()).unwrap_or(LARGEST).min(LARGEST);
+    parts.extensions.insert(room.take(most)?);
+    if usize::try_from(size.lower()).is_ok_and(|declared| declared <= LARGEST) {
         match timeout(limits.body, collect(&mut body)).await {
             Ok(Ok(Some(bytes))) => return Ok((parts, bytes)),
             Ok(Ok(None)) => {}

@@ -25,6 +25,7 @@ const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 pub(crate) struct Shared {
     backend: Arc<dyn Backend>,
     limits: Limits,
+    room: body::Room,
     /// The `OpenAPI` document.
     pub(crate) document: Bytes,
     /// The limit of a call to storage, as gRPC writes it.
@@ -36,7 +37,7 @@ impl Shared {
         // gRPC allows eight digits.
         let millis = limits.call.as_millis().min(99_999_999);
         let grpc_timeout = HeaderValue::try_from(format!("{millis}m")).expect("made of digits");
-        Self { backend, limits, document, grpc_timeout }
+        Self { backend, limits, room: body::Room::new(limits.bodies), document, grpc_timeout }
     }
 }
 
@@ -55,7 +56,7 @@ impl Call {
 
     /// Takes the body in, which must be of one of `types`; says which by its place.
     pub(crate) async fn receive(&self, request: Request, types: &[&str]) -> Result<(Parts, usize, Bytes), Error> {
-        let (parts, body) = body::read(request, &self.shared.limits).await?;
+        let (parts, body) = body::read(request, &self.shared.limits, &self.shared.room).await?;
         let kind = body::content_type(&parts.headers, types)?;
         Ok((parts, kind, body))
     }

@@ -65,6 +65,7 @@ fn swagger(file: &str, config: &Arc<Config<'static>>) -> Result<Response, Fault>
     let kind =
         HeaderValue::try_from(&found.content_type).map_err(|error| Error::new(Code::Internal, error.to_string()))?;
     let mut response = (html(), found.bytes.into_owned()).into_response();
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(SWAGGER_POLICY));
     if kind != "text/html" {
         response.headers_mut().insert(CONTENT_TYPE, kind);
     }
@@ -88,10 +89,14 @@ fn problems() -> String {
     page + "</dl>\n</html>\n"
 }
 
-/// The headers of a page: it may load what this origin serves, and nothing may frame it.
+/// The page that tries the API out writes its styles itself and draws from data.
+const SWAGGER_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
+                              object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// The headers of a page: it may load what this origin serves as files, and nothing may frame it.
 pub(super) fn html() -> [(HeaderName, &'static str); 4] {
-    const POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; \
-                          base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    const POLICY: &str =
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CONTENT_SECURITY_POLICY, POLICY),

@@ -57,6 +57,8 @@ pub struct Limits {
     pub call: Duration,
     /// How many connections are open at once; further ones wait to be accepted.
     pub connections: usize,
+    /// How many bytes of bodies are held at once; a further one is refused until there is room.
+    pub bodies: usize,
 }
 
 impl Default for Limits {
@@ -70,6 +72,7 @@ impl Default for Limits {
             linger: Duration::from_secs(1),
             call: Duration::from_secs(10),
             connections: 8192,
+            bodies: 256 << 20,
         }
     }
 }

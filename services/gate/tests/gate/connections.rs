@@ -144,6 +144,21 @@ async fn a_body_that_does_not_come_is_waited_for_so_long() {
 }
 
 #[tokio::test]
+async fn bodies_that_do_not_come_cannot_fill_the_memory() {
+    let gate = Gate::start(Limits { bodies: 2_000_000, ..Limits::default() }).await;
+    let mut slow = gate.connect().await;
+    slow.write_all(format!("{}\r\n{{", post(1_040_000)).as_bytes()).await.unwrap();
+    let whole = format!("{{\"data\":{{\"a\":\"{}\"}}}}", "x".repeat(1_000_000));
+    let ask = format!("{}connection: close\r\n\r\n{whole}", post(whole.len()));
+    let until = async |status: &str| while !gate.exchange(ask.as_bytes()).await.starts_with(status) {};
+    timeout(PATIENCE, until("HTTP/1.1 503 ")).await.expect("room for both");
+    gate.is_well().await;
+    // What is given up makes room.
+    drop(slow);
+    timeout(PATIENCE, until("HTTP/1.1 201 ")).await.expect("no room after the slow one left");
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_off_is_a_fault_of_its_client() {
     let gate = Gate::start(Limits::default()).await;
     let mut stream = gate.connect().await;
