@@ -1,8 +1,10 @@
 //! The bridge to the database: records, collections and their rules, behind gRPC.
 
 pub mod collections;
+pub mod condition;
 mod config;
 pub mod grpc;
+mod listing;
 mod names;
 pub mod records;
 pub mod store;

@@ -9,7 +9,8 @@ use skep_proto::{Code, Error, mutation, v1::Rules};
 use uuid::Uuid;
 
 use crate::{
-    records::{Condition, decode_token, encode_token, page_size},
+    condition::Condition,
+    listing::{self, page_size},
     store::{Definition, Dropped, Position, Result, Store, Swap},
 };
 
@@ -48,12 +49,12 @@ impl Collections {
     /// A page of the definitions by name, and the token of the next.
     pub async fn list(&self, size: i32, token: &str) -> Result<(Vec<Arc<Definition>>, String)> {
         let size = page_size(size)?;
-        let after = if token.is_empty() { String::new() } else { decode_token(LISTING, token)?.id };
+        let after = if token.is_empty() { String::new() } else { listing::decode(LISTING, token)?.id };
         let mut page = self.store.definitions(&after, size + 1).await?;
         let more = page.len() > size;
         page.truncate(size);
         let last = page.last().filter(|_| more);
-        let next = last.map(|last| encode_token(LISTING, &Position { created_at: 0, id: last.name.clone() }));
+        let next = last.map(|last| listing::encode(LISTING, &Position { created_at: 0, id: last.name.clone() }));
         Ok((page, next.unwrap_or_default()))
     }
 
@@ -70,11 +71,16 @@ impl Collections {
         let mut stored = self.store.definition(name).await?.map(|definition| (*definition).clone());
         for _ in 0..ATTEMPTS {
             let current = match &stored {
-                Some(current) if !condition.is_met_by(current.etag) => return Err(changed()),
-                Some(current) if current.says(&content) => return Ok((current.clone(), false)),
-                None if condition != Condition::Any => return Err(changed()),
+                Some(current) => {
+                    condition.admit(current.etag)?;
+                    if current.says(&content) {
+                        return Ok((current.clone(), false));
+                    }
+                    Some(current)
+                }
+                None if condition != Condition::Any => return Err(absent(name)),
                 None if !allow_missing => return Err(missing(name)),
-                current => current,
+                None => None,
             };
             let now = mutation::now();
             let definition = Definition {
@@ -123,8 +129,8 @@ fn missing(name: &str) -> Error {
     Error::new(Code::CollectionNotFound, format!("there is no collection {name}"))
 }
 
-fn changed() -> Error {
-    Error::new(Code::PreconditionFailed, "the definition was changed since: read it again")
+fn absent(name: &str) -> Error {
+    Error::new(Code::PreconditionFailed, format!("there is no collection {name}"))
 }
 
 fn contended() -> Error {

@@ -3,7 +3,6 @@
 pub mod data;
 mod naming;
 pub mod patch;
-mod token;
 mod write;
 
 use std::sync::Arc;
@@ -15,16 +14,11 @@ use uuid::Uuid;
 pub use self::{naming::Naming, patch::Patch};
 use crate::{
     collections::Collections,
+    condition::Condition,
+    listing::{self, PAGE_BYTES, page_size},
     names,
     store::{Bounds, Effect, Key, Next, Position, Result, Row, Store},
 };
-
-/// Records of a page when the caller does not say.
-const PAGE: usize = 30;
-/// Records of a page at most.
-const MAX_PAGE: usize = 1000;
-/// Bytes of a page at most: below what gRPC clients take by default (4 MiB), with room for the rest of each record.
-const PAGE_BYTES: usize = (4 << 20) - MAX_PAGE * 512;
 
 /// A record with its id.
 #[derive(Clone, Debug)]
@@ -33,41 +27,6 @@ pub struct Record {
     pub id: String,
     /// What is stored.
     pub row: Row,
-}
-
-/// What the stored record must be for a write to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// Anything, or nothing.
-    Any,
-    /// There.
-    Exists,
-    /// Last written by this mutation; `None` for an entity tag that is none of ours.
-    Is(Option<Uuid>),
-}
-
-impl Condition {
-    /// Reads an entity tag, quoted or not; `*` for any record; empty for no condition.
-    pub fn parse(etag: &str) -> Self {
-        match etag {
-            "" => Self::Any,
-            "*" => Self::Exists,
-            tag => Self::Is(Uuid::try_parse(tag.trim_matches('"')).ok()),
-        }
-    }
-
-    /// Whether what was last written by `mutation` is what the condition demands.
-    pub fn is_met_by(self, mutation: Uuid) -> bool {
-        match self {
-            Self::Any | Self::Exists => true,
-            Self::Is(demanded) => demanded == Some(mutation),
-        }
-    }
-
-    fn admit(self, row: &Row) -> Result<()> {
-        let changed = || Error::new(Code::PreconditionFailed, "the record was changed since: read it again");
-        if self.is_met_by(row.mutation()) { Ok(()) } else { Err(changed()) }
-    }
 }
 
 /// Records, over a store.
@@ -135,7 +94,7 @@ impl Records {
         let named =
             naming.resolve(collection, &[b"update", id.as_bytes(), &data, etag.as_bytes(), &[allow_missing.into()]])?;
         let change = |row: Option<&Row>| match row {
-            Some(row) => condition.admit(row).map(|()| Next::Data(data.clone(), None)),
+            Some(row) => condition.admit(row.mutation()).map(|()| Next::Data(data.clone(), None)),
             None if allow_missing && condition == Condition::Any => Ok(Next::Data(data.clone(), naming.owner())),
             None if allow_missing => Err(Error::new(Code::PreconditionFailed, "there is no such record")),
             None => Err(missing(id)),
@@ -155,7 +114,7 @@ impl Records {
         let condition = Condition::parse(etag);
         let change = |row: Option<&Row>| {
             let row = row.ok_or_else(|| missing(id))?;
-            condition.admit(row)?;
+            condition.admit(row.mutation())?;
             Ok(Next::Data(patch.apply(&row.data)?, None))
         };
         let written = write::apply(&*self.store, Key { collection, id }, named, change).await?;
@@ -168,7 +127,7 @@ impl Records {
         let named = naming.resolve(collection, &[b"delete", id.as_bytes(), etag.as_bytes()])?;
         let condition = Condition::parse(etag);
         let change = |row: Option<&Row>| {
-            condition.admit(row.ok_or_else(|| missing(id))?)?;
+            condition.admit(row.ok_or_else(|| missing(id))?.mutation())?;
             Ok(Next::Deleted)
         };
         write::apply(&*self.store, Key { collection, id }, named, change).await.map(drop)
@@ -184,13 +143,13 @@ impl Records {
             return Err(Error::new(Code::Unsupported, "order_by can only be \"created_at desc\""));
         }
         let bound: [&[u8]; 2] = [b"records", collection.as_bytes()];
-        let after = (!query.page_token.is_empty()).then(|| token::decode(&bound, query.page_token)).transpose()?;
+        let after = (!query.page_token.is_empty()).then(|| listing::decode(&bound, query.page_token)).transpose()?;
         let bounds = Bounds { records: page_size(query.page_size)?, bytes: PAGE_BYTES };
         let page = self.store.scan(collection, after.as_ref(), bounds).await?;
         let records: Vec<_> = page.records.into_iter().map(|(id, row)| Record { id, row }).collect();
         let last = records.last().filter(|_| page.more);
         let next = last.map(|last| Position { created_at: last.row.created_at, id: last.id.clone() });
-        Ok((records, next.map(|next| token::encode(&bound, &next)).unwrap_or_default()))
+        Ok((records, next.map(|next| listing::encode(&bound, &next)).unwrap_or_default()))
     }
 
     async fn locate<'n>(&self, name: &'n str) -> Result<(Uuid, &'n str)> {
@@ -202,7 +161,7 @@ impl Records {
 /// What a list asks for; empty texts ask for nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Query<'a> {
-    /// How many records; 0 for [`PAGE`].
+    /// How many records; 0 for 30.
     pub page_size: i32,
     /// Of the page before.
     pub page_token: &'a str,
@@ -215,14 +174,3 @@ pub struct Query<'a> {
 fn missing(id: &str) -> Error {
     Error::new(Code::RecordNotFound, format!("there is no record with the id {id}"))
 }
-
-/// How many a page holds: 30 for 0, at most 1000 (AIP-158).
-pub(crate) fn page_size(asked: i32) -> Result<usize> {
-    match usize::try_from(asked) {
-        Ok(0) => Ok(PAGE),
-        Ok(asked) => Ok(asked.min(MAX_PAGE)),
-        Err(_) => Err(Error::new(Code::InvalidArgument, "page_size cannot be negative")),
-    }
-}
-
-pub(crate) use token::{decode as decode_token, encode as encode_token};

@@ -15,7 +15,7 @@ use anyhow::Context;
 use redb::{Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, WriteTransaction};
 use skep_proto::{Code, Error};
 
-use super::{tables::Tables, writer::Outcome};
+use super::tables::{Outcome, Tables};
 use crate::store::Result;
 
 /// Pages that redb keeps in memory, in bytes; the operating system caches the file besides.

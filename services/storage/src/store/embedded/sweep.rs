@@ -2,7 +2,10 @@
 
 use redb::{Error, ReadableTable};
 
-use super::{codec, keys, tables::Tables, writer::Outcome};
+use super::{
+    codec, keys,
+    tables::{Outcome, Tables},
+};
 use crate::store::SOFT_ROW_MICROS;
 
 /// Entries that one step removes at most, so that no commit is long.

@@ -6,8 +6,11 @@ use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
 use skep_proto::Code;
 use uuid::Uuid;
 
-use super::{codec, keys, writer::Outcome};
+use super::{codec, keys};
 use crate::store::{Definition, Dropped, Key, Note, Result, Row, SOFT_ROW_MICROS, Swap};
+
+/// A refusal concerns one caller and is a value; a fault of the store undoes the whole transaction.
+pub(super) type Outcome<T> = std::result::Result<Result<T>, redb::Error>;
 
 pub(super) type Bytewise = TableDefinition<'static, &'static [u8], &'static [u8]>;
 

@@ -12,7 +12,12 @@ use redb::{Durability, WriteTransaction};
 use skep_proto::{Code, Error};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{SharedDefinitions, file::File, load_definitions, tables::Tables};
+use super::{
+    SharedDefinitions,
+    file::File,
+    load_definitions,
+    tables::{Outcome, Tables},
+};
 use crate::store::Result;
 
 /// Writes that may wait; beyond, callers wait to be let in.
@@ -49,9 +54,6 @@ impl Writer {
         answered.await.map_err(|_| stopped())?
     }
 }
-
-/// A refusal concerns one caller and is a value; a fault of the store undoes the whole transaction.
-pub(super) type Outcome<T> = std::result::Result<Result<T>, redb::Error>;
 
 trait Job: Send {
     fn run(&mut self, tables: &mut Tables<'_>) -> std::result::Result<(), redb::Error>;

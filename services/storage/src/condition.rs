@@ -1,0 +1,41 @@
+//! Conditions of writes (AIP-154).
+
+use skep_proto::{Code, Error};
+use uuid::Uuid;
+
+use crate::store::Result;
+
+/// What the stored record or definition must be for a write to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Anything, or nothing.
+    Any,
+    /// There.
+    Exists,
+    /// Last written by this mutation; `None` for an entity tag that is none of ours.
+    Is(Option<Uuid>),
+}
+
+impl Condition {
+    /// Reads an entity tag, quoted or not; `*` for any record; empty for no condition.
+    pub fn parse(etag: &str) -> Self {
+        match etag {
+            "" => Self::Any,
+            "*" => Self::Exists,
+            tag => Self::Is(Uuid::try_parse(tag.trim_matches('"')).ok()),
+        }
+    }
+
+    /// Refuses a write to what was last written by another `mutation` than the condition demands.
+    ///
+    /// # Errors
+    /// `precondition_failed`.
+    pub fn admit(self, mutation: Uuid) -> Result<()> {
+        match self {
+            Self::Is(demanded) if demanded != Some(mutation) => {
+                Err(Error::new(Code::PreconditionFailed, "it was changed since: read it again"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

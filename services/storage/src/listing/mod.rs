@@ -1,0 +1,24 @@
+//! What every listing does alike: bounded pages, and tokens between them (AIP-158).
+
+mod token;
+
+use skep_proto::{Code, Error};
+
+pub(crate) use self::token::{decode, encode};
+use crate::store::Result;
+
+/// Records of a page when the caller does not say.
+const PAGE: usize = 30;
+/// Records of a page at most.
+const MAX_PAGE: usize = 1000;
+/// Bytes of a page at most: below what gRPC clients take by default (4 MiB), with room for the rest of each record.
+pub(crate) const PAGE_BYTES: usize = (4 << 20) - MAX_PAGE * 512;
+
+/// How many a page holds: 30 for 0, at most 1000 (AIP-158).
+pub(crate) fn page_size(asked: i32) -> Result<usize> {
+    match usize::try_from(asked) {
+        Ok(0) => Ok(PAGE),
+        Ok(asked) => Ok(asked.min(MAX_PAGE)),
+        Err(_) => Err(Error::new(Code::InvalidArgument, "page_size cannot be negative")),
+    }
+}
