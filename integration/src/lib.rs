@@ -6,6 +6,8 @@
 #![allow(clippy::missing_panics_doc, clippy::return_self_not_must_use, reason = "asserting is what it is for")]
 
 mod browser;
+mod cassandra;
+mod chaos;
 mod house;
 mod logs;
 mod process;
@@ -14,6 +16,8 @@ mod rest;
 mod wait;
 
 pub use browser::{Browser, Element};
+pub use cassandra::{Cassandra, CassandraNode, CassandraOptions};
+pub use chaos::ChaosProxy;
 pub use house::House;
 pub use logs::Logs;
 pub use process::Process;

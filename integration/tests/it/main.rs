@@ -1,6 +1,7 @@
 //! What the running product does, from outside: every test starts the real binaries.
 
 mod bad_input;
+mod cassandra_parts;
 mod crud;
 mod durability;
 mod grpc;

@@ -1,0 +1,35 @@
+use std::{
+    fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+/// What nodes under TLS show, and what their clients trust, as PEM files.
+#[derive(Debug)]
+pub(crate) struct Certificates {
+    /// The nodes' key with its certificate.
+    pub(crate) keystore: PathBuf,
+    /// The authority that signed it.
+    pub(crate) authority: PathBuf,
+}
+
+impl Certificates {
+    /// One certificate for all `addresses`, signed by an authority made for it.
+    pub(crate) fn make(folder: &Path, addresses: impl IntoIterator<Item = IpAddr>) -> anyhow::Result<Self> {
+        let mut authority = CertificateParams::default();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority_key = KeyPair::generate()?;
+        let authority_pem = authority.self_signed(&authority_key)?.pem();
+
+        let key = KeyPair::generate()?;
+        let names: Vec<_> = addresses.into_iter().map(|address| address.to_string()).collect();
+        let certificate = CertificateParams::new(names)?.signed_by(&key, &Issuer::new(authority, authority_key))?;
+
+        let made = Self { keystore: folder.join("keystore.pem"), authority: folder.join("authority.pem") };
+        fs::write(&made.keystore, key.serialize_pem() + &certificate.pem())?;
+        fs::write(&made.authority, authority_pem)?;
+        Ok(made)
+    }
+}
