@@ -42,3 +42,11 @@ mod embedded {
 mod grpc {
     storage::conformance!(super::over_grpc());
 }
+
+#[test]
+fn the_page_tells_of_every_behaviour() {
+    let page = include_str!("../../../docs/CONFORMANCE.md");
+    for behaviour in storage::store::conformance::BEHAVIOURS {
+        assert!(page.contains(&behaviour.replace('_', " ")), "docs/CONFORMANCE.md does not tell of {behaviour}");
+    }
+}

@@ -93,6 +93,15 @@ macro_rules! conformance_tests {
     };
 }
 
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_names {
+    ($argument:expr; $($area:ident: $behaviour:ident;)*) => { &[$(stringify!($behaviour)),*] };
+}
+
+/// The names of the behaviours.
+pub const BEHAVIOURS: &[&str] = crate::behaviours!(conformance_names, ());
+
 /// A collection of its own in the store that is tested.
 #[derive(Clone)]
 pub struct House {
