@@ -1,6 +1,6 @@
 //! The embedded store: one file on one machine, every acknowledged write on disk (redb).
 //!
-//! Readers see the last commit without waiting for anybody; one [writer](writer) thread commits.
+//! Readers see the last commit without waiting for anybody; one writer thread commits.
 
 mod codec;
 mod file;
