@@ -6,6 +6,12 @@ use tonic_types::{ErrorDetails, StatusExt};
 use crate::Code;
 
 const DOMAIN: &str = "skep";
+/// Bytes of a detail. Over gRPC an error travels in headers, which are bounded; beyond, the whole connection breaks.
+const DETAIL: usize = 512;
+/// Places that are told.
+const VIOLATIONS: usize = 16;
+/// Bytes of a pointer, and of what is said of its place.
+const PLACE: usize = 128;
 
 /// A place in a request's body, and what is wrong there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,18 +41,31 @@ impl Error {
         let passes = matches!(code, Code::Overloaded | Code::Unavailable | Code::DeadlineExceeded);
         Self {
             code,
-            detail: detail.into(),
+            detail: cut(detail.into(), DETAIL),
             violations: Vec::new(),
             retry_after: passes.then_some(Duration::from_secs(1)),
         }
     }
 
-    /// Adds a place in the body.
+    /// Adds a place in the body, as long as there are few.
     #[must_use]
     pub fn at(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        self.violations.push(Violation { pointer: pointer.into(), detail: detail.into() });
+        if self.violations.len() < VIOLATIONS {
+            self.violations.push(Violation { pointer: cut(pointer.into(), PLACE), detail: cut(detail.into(), PLACE) });
+        }
         self
     }
+
+    /// Says before the detail where it arose.
+    #[must_use]
+    pub fn within(self, place: impl fmt::Display) -> Self {
+        Self { detail: cut(format!("{place}: {}", self.detail), DETAIL), ..self }
+    }
+}
+
+fn cut(mut text: String, bytes: usize) -> String {
+    text.truncate(text.floor_char_boundary(bytes));
+    text
 }
 
 impl fmt::Display for Error {
@@ -107,6 +126,15 @@ mod tests {
             assert_eq!(status.code(), code.grpc());
             assert_eq!(Error::from(status), error);
         }
+    }
+
+    #[test]
+    fn an_error_stays_small_enough_for_headers() {
+        let mut error = Error::new(Code::InvalidBody, "é".repeat(10_000)).within("é".repeat(10_000));
+        for _ in 0..1000 {
+            error = error.at("/x".repeat(1000), "\u{0}".repeat(1000));
+        }
+        assert!(Status::from(error).details().len() < 6 << 10);
     }
 
     #[test]

@@ -22,7 +22,12 @@ impl Condition {
         match etag {
             "" => Self::Any,
             "*" => Self::Exists,
-            tag => Self::Is(Uuid::try_parse(tag.trim_matches('"')).ok()),
+            tag => {
+                let opaque = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(tag);
+                // Compared by its bytes (RFC 9110, 8.8.3.2): another spelling is another tag.
+                let spelled = |id: &Uuid| id.simple().encode_lower(&mut Uuid::encode_buffer()) == opaque;
+                Self::Is(Uuid::try_parse(opaque).ok().filter(spelled))
+            }
         }
     }
 

@@ -15,12 +15,16 @@ pub(crate) fn collection(name: &str) -> Result<&str> {
 pub(crate) fn record(name: &str) -> Result<(&str, &str)> {
     let parts = name.rsplit_once("/records/").and_then(|(parent, id)| Some((parent.strip_prefix("collections/")?, id)));
     let parts = parts.filter(|(collection, id)| is_collection(collection) && is_id(id));
-    parts.ok_or_else(|| invalid("a record is named collections/{collection}/records/{record}, with an id of 1 to 128 of A-Z a-z 0-9 - _ . ~"))
+    parts.ok_or_else(|| invalid("a record is named collections/{collection}/records/{record}, with an id of 1 to 128 of A-Z a-z 0-9 - _ . ~ other than . and .."))
 }
 
 /// Refuses what is no record id.
 pub(crate) fn check_id(id: &str) -> Result<()> {
-    if is_id(id) { Ok(()) } else { Err(invalid("a record's id is 1 to 128 of A-Z a-z 0-9 - _ . ~")) }
+    if is_id(id) {
+        Ok(())
+    } else {
+        Err(invalid("a record's id is 1 to 128 of A-Z a-z 0-9 - _ . ~ other than . and .."))
+    }
 }
 
 fn is_collection(name: &str) -> bool {
@@ -32,7 +36,8 @@ fn is_collection(name: &str) -> bool {
 
 fn is_id(id: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
-    (1..=128).contains(&id.len()) && id.bytes().all(allowed)
+    // A path segment of one or two dots is no name (RFC 3986, 5.2.4): no client could ask for it.
+    (1..=128).contains(&id.len()) && id.bytes().all(allowed) && !matches!(id, "." | "..")
 }
 
 fn invalid(why: &str) -> Error {
@@ -62,6 +67,7 @@ mod tests {
             "collections/a/records/",
             "collections/a/records/b c",
             "collections/a/records/b/c",
+            "collections/a/records/..",
             "a/records/b",
             "collections/a/records/\0",
             &long,

@@ -19,7 +19,7 @@ pub(super) fn content(content: &Content) -> Result<()> {
     }
     let mut error = Error::new(Code::InvalidDefinition, "the definition cannot be put in force");
     if content.indexes.len() > MAX_INDEXES {
-        error = error.at("/indexes", format!("a collection has at most {MAX_INDEXES} indexes"));
+        return Err(error.at("/indexes", format!("a collection has at most {MAX_INDEXES} indexes")));
     }
     let mut known = HashSet::new();
     for (i, path) in content.indexes.iter().enumerate() {

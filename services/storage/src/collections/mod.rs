@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     condition::Condition,
-    listing::{self, page_size},
+    listing::{self, PAGE_BYTES, page_size},
     store::{Definition, Dropped, Position, Result, Store, Swap},
 };
 
@@ -51,8 +51,14 @@ impl Collections {
         let size = page_size(size)?;
         let after = if token.is_empty() { String::new() } else { listing::decode(LISTING, token)?.id };
         let mut page = self.store.definitions(&after, size + 1).await?;
-        let more = page.len() > size;
-        page.truncate(size);
+        let mut bytes = 0;
+        let fitting = page.iter().take(size).take_while(|definition| {
+            bytes += definition.bytes();
+            bytes <= PAGE_BYTES
+        });
+        let shown = fitting.count().max(1);
+        let more = page.len() > shown;
+        page.truncate(shown);
         let last = page.last().filter(|_| more);
         let next = last.map(|last| listing::encode(LISTING, &Position { created_at: 0, id: last.name.clone() }));
         Ok((page, next.unwrap_or_default()))
@@ -120,6 +126,13 @@ impl Collections {
 }
 
 impl Definition {
+    /// About how long it is in an answer.
+    fn bytes(&self) -> usize {
+        let rules = [&self.rules.list, &self.rules.get, &self.rules.create, &self.rules.update, &self.rules.delete];
+        let rules = rules.into_iter().flatten().map(String::len).sum::<usize>();
+        self.schema.len() + rules + self.indexes.iter().map(|index| index.len() + 4).sum::<usize>()
+    }
+
     fn says(&self, content: &Content) -> bool {
         (&self.schema, &self.indexes, &self.rules) == (&content.schema, &content.indexes, &content.rules)
     }

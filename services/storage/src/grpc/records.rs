@@ -13,12 +13,13 @@ use crate::records::{Naming, Patch, Query};
 
 type Answer<T> = Result<Response<T>, Status>;
 
-/// The three ways in which a request names its write.
+/// How a request names its write.
 macro_rules! naming {
     ($request:expr) => {
         Naming {
             caller: &$request.caller,
             mutation_id: &$request.mutation_id,
+            attempt: $request.attempt,
             idempotency_key: &$request.idempotency_key,
         }
     };

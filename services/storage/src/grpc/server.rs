@@ -5,7 +5,10 @@ use skep_proto::{
     v1::{collection_service_server::CollectionServiceServer, record_service_server::RecordServiceServer},
 };
 use subtle::ConstantTimeEq;
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use tonic::{
     Request, Status,
@@ -21,6 +24,10 @@ use super::{Engine, incoming::incoming};
 
 /// How often the health service asks the store.
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
+/// How long it may take to answer.
+const HEALTH_WITHIN: Duration = Duration::from_secs(2);
+/// What the health service tells of.
+const SERVICES: [&str; 3] = ["", "skep.v1.CollectionService", "skep.v1.RecordService"];
 /// A silent connection is asked for a sign of life.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// Calls of one connection that are served at once; its others wait.
@@ -77,21 +84,27 @@ impl Interceptor for Door {
     }
 }
 
-async fn report_health(engine: Arc<Engine>, reporter: HealthReporter, shutdown: CancellationToken) {
-    loop {
-        let status = match engine.ready().await {
-            Ok(()) => ServingStatus::Serving,
-            Err(_) => ServingStatus::NotServing,
-        };
-        report(&reporter, status).await;
-        if shutdown.run_until_cancelled(tokio::time::sleep(HEALTH_EVERY)).await.is_none() {
-            return report(&reporter, ServingStatus::NotServing).await;
+async fn report_health(engine: Arc<Engine>, mut reporter: HealthReporter, shutdown: CancellationToken) {
+    let asking = async {
+        loop {
+            let status = match timeout(HEALTH_WITHIN, engine.ready()).await {
+                Ok(Ok(())) => ServingStatus::Serving,
+                _ => ServingStatus::NotServing,
+            };
+            report(&reporter, status).await;
+            sleep(HEALTH_EVERY).await;
         }
+    };
+    let _: Option<()> = shutdown.run_until_cancelled(asking).await;
+    report(&reporter, ServingStatus::NotServing).await;
+    // Ends the streams of those who watch: they would hold the server for ever.
+    for service in SERVICES {
+        reporter.clear_service_status(service).await;
     }
 }
 
 async fn report(reporter: &HealthReporter, status: ServingStatus) {
-    for service in ["", "skep.v1.CollectionService", "skep.v1.RecordService"] {
+    for service in SERVICES {
         reporter.set_service_status(service, status).await;
     }
 }

@@ -11,13 +11,14 @@ use bytes::Bytes;
 use skep_proto::{Code, Error, mutation};
 use uuid::Uuid;
 
+use self::write::Turns;
 pub use self::{naming::Naming, patch::Patch};
 use crate::{
     collections::Collections,
     condition::Condition,
     listing::{self, PAGE_BYTES, page_size},
     names,
-    store::{Bounds, Effect, Key, Next, Position, Result, Row, Store},
+    store::{Bounds, Effect, Key, Next, Result, Row, Store},
 };
 
 /// A record with its id.
@@ -34,12 +35,13 @@ pub struct Record {
 pub struct Records {
     store: Arc<dyn Store>,
     collections: Collections,
+    turns: Turns,
 }
 
 impl Records {
     /// Over `store`.
     pub fn new(store: Arc<dyn Store>, collections: Collections) -> Self {
-        Self { store, collections }
+        Self { store, collections, turns: Turns::new() }
     }
 
     /// Reads the record `collections/{collection}/records/{record}`.
@@ -61,7 +63,7 @@ impl Records {
                 Some(_) => Err(write::exists(id)),
                 None => Ok(Next::Data(data.clone(), naming.owner())),
             };
-            let row = write::apply(&*self.store, Key { collection, id }, named, change).await?.row;
+            let row = write::apply(&*self.store, &self.turns, Key { collection, id }, named, change).await?.row;
             return Ok(Record { id: id.to_owned(), row });
         }
         let Some(keyed) = &named.key else { return self.create_fresh(collection, data, named.mutation, naming).await };
@@ -99,7 +101,7 @@ impl Records {
             None if allow_missing => Err(Error::new(Code::PreconditionFailed, "there is no such record")),
             None => Err(missing(id)),
         };
-        let written = write::apply(&*self.store, Key { collection, id }, named, change).await?;
+        let written = write::apply(&*self.store, &self.turns, Key { collection, id }, named, change).await?;
         Ok((Record { id: id.to_owned(), row: written.row }, written.effect == Effect::Created))
     }
 
@@ -112,12 +114,13 @@ impl Records {
         };
         let named = naming.resolve(collection, &[b"patch", id.as_bytes(), kind, text, etag.as_bytes()])?;
         let condition = Condition::parse(etag);
+        let patch = patch.read()?;
         let change = |row: Option<&Row>| {
             let row = row.ok_or_else(|| missing(id))?;
             condition.admit(row.mutation())?;
             Ok(Next::Data(patch.apply(&row.data)?, None))
         };
-        let written = write::apply(&*self.store, Key { collection, id }, named, change).await?;
+        let written = write::apply(&*self.store, &self.turns, Key { collection, id }, named, change).await?;
         Ok(Record { id: id.to_owned(), row: written.row })
     }
 
@@ -130,7 +133,7 @@ impl Records {
             condition.admit(row.ok_or_else(|| missing(id))?.mutation())?;
             Ok(Next::Deleted)
         };
-        write::apply(&*self.store, Key { collection, id }, named, change).await.map(drop)
+        write::apply(&*self.store, &self.turns, Key { collection, id }, named, change).await.map(drop)
     }
 
     /// A page of `collections/{collection}`, newest first, and the token of the next.
@@ -146,10 +149,8 @@ impl Records {
         let after = (!query.page_token.is_empty()).then(|| listing::decode(&bound, query.page_token)).transpose()?;
         let bounds = Bounds { records: page_size(query.page_size)?, bytes: PAGE_BYTES };
         let page = self.store.scan(collection, after.as_ref(), bounds).await?;
-        let records: Vec<_> = page.records.into_iter().map(|(id, row)| Record { id, row }).collect();
-        let last = records.last().filter(|_| page.more);
-        let next = last.map(|last| Position { created_at: last.row.created_at, id: last.id.clone() });
-        Ok((records, next.map(|next| listing::encode(&bound, &next)).unwrap_or_default()))
+        let records = page.records.into_iter().map(|(id, row)| Record { id, row }).collect();
+        Ok((records, page.next.map(|next| listing::encode(&bound, &next)).unwrap_or_default()))
     }
 
     async fn locate<'n>(&self, name: &'n str) -> Result<(Uuid, &'n str)> {

@@ -8,8 +8,10 @@ use crate::store::Result;
 
 /// The longest idempotency key, in characters.
 const MAX_KEY: usize = 255;
-/// How far ahead of our clock a caller's may be, in microseconds: half of the day by which fresh records are written in the past.
-const MAX_AHEAD: i64 = 12 * 60 * 60 * 1_000_000;
+/// How far a caller's clock may be from ours, in microseconds: a fresh record belongs where its id says it was made.
+const MAX_APART: u64 = 5 * 60 * 1_000_000;
+/// The longest account id, in bytes.
+const MAX_CALLER: usize = 128;
 
 /// As the caller gives it; empty is none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,6 +20,8 @@ pub struct Naming<'a> {
     pub caller: &'a str,
     /// Made for this call alone, by whoever may repeat it.
     pub mutation_id: &'a str,
+    /// Counts the attempts at this mutation; the first is 0.
+    pub attempt: i32,
     /// Chosen by the client, and good for a day within the caller and the collection.
     pub idempotency_key: &'a str,
 }
@@ -26,6 +30,8 @@ pub struct Naming<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Named {
     pub(super) mutation: Uuid,
+    /// Whether an earlier attempt may have made it.
+    pub(super) again: bool,
     pub(super) key: Option<Keyed>,
 }
 
@@ -43,8 +49,12 @@ pub(super) struct Keyed {
 impl Naming<'_> {
     /// Names the write that `request` (its parts: what, where, with which content) asks for.
     pub(super) fn resolve(&self, collection: Uuid, request: &[&[u8]]) -> Result<Named> {
+        if self.caller.len() > MAX_CALLER {
+            return Err(Error::new(Code::InvalidArgument, format!("caller has at most {MAX_CALLER} bytes")));
+        }
+        let again = self.attempt > 0;
         if self.idempotency_key.is_empty() {
-            return Ok(Named { mutation: self.given_mutation()?, key: None });
+            return Ok(Named { mutation: self.given_mutation()?, again, key: None });
         }
         if self.idempotency_key.chars().count() > MAX_KEY {
             return Err(Error::new(
@@ -57,7 +67,7 @@ impl Naming<'_> {
             Uuid::new_v8(digest(&scope))
         };
         let key = Keyed { note: derive(b"note"), record: derive(b"record"), fingerprint: digest(request) };
-        Ok(Named { mutation: derive(b"mutation"), key: Some(key) })
+        Ok(Named { mutation: derive(b"mutation"), again, key: Some(key) })
     }
 
     fn given_mutation(&self) -> Result<Uuid> {
@@ -65,10 +75,11 @@ impl Naming<'_> {
             return Ok(mutation::new());
         }
         let given = Uuid::try_parse(self.mutation_id).ok();
-        given.filter(|id| mutation::time(*id).is_some_and(|time| time < mutation::now() + MAX_AHEAD)).ok_or_else(|| {
+        let recent = |id: &Uuid| mutation::time(*id).is_some_and(|time| time.abs_diff(mutation::now()) < MAX_APART);
+        given.filter(recent).ok_or_else(|| {
             Error::new(
                 Code::InvalidArgument,
-                "mutation_id is a UUIDv7 made for this call; leave it empty to have one made",
+                "mutation_id is a UUIDv7 made for this call, by a clock that agrees with ours to five minutes; leave it empty to have one made",
             )
         })
     }

@@ -1,12 +1,40 @@
 //! One write, made once: whoever repeats it, whoever races it, and whatever dies meanwhile.
 
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
+
 use skep_proto::{Code, Error, mutation};
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::naming::{Keyed, Named};
-use crate::store::{Effect, HISTORY, Key, Next, Note, Result, Row, SOFT_ROW_MICROS, Store, Swap};
+use crate::store::{Applied, Effect, HISTORY, Key, Next, Note, Result, Row, SOFT_ROW_MICROS, Store, Swap};
 
 /// How often a write that others overtake is judged again.
 const ATTEMPTS: usize = 100;
+/// A write named so much earlier than another was made before it, whatever their clocks say, in microseconds: clocks a
+/// minute apart, and what an attempt may take.
+const MARGIN: i64 = 90 * 1_000_000;
+/// Records whose writes are told apart; others may wait for each other without need.
+const TURNS: usize = 1024;
+
+/// Lets the writers of one record in one after another: many would judge the same row, and all but one in vain.
+#[derive(Clone)]
+pub(super) struct Turns(Arc<[Mutex<()>]>);
+
+impl Turns {
+    pub(super) fn new() -> Self {
+        Self((0..TURNS).map(|_| Mutex::new(())).collect())
+    }
+
+    async fn take(&self, key: Key<'_>) -> MutexGuard<'_, ()> {
+        let mut hash = DefaultHasher::new();
+        (key.collection, key.id).hash(&mut hash);
+        let turn = usize::try_from(hash.finish() % TURNS as u64).unwrap_or_default();
+        self.0[turn].lock().await
+    }
+}
 
 /// The row after a write, and what the write did: on the first attempt or on an earlier one.
 pub(super) struct Written {
@@ -19,10 +47,12 @@ pub(super) struct Written {
 /// The condition of the write is the row's newest mutation, so `change` was judged on what is replaced.
 pub(super) async fn apply(
     store: &dyn Store,
+    turns: &Turns,
     key: Key<'_>,
     named: Named,
     change: impl Fn(Option<&Row>) -> Result<Next>,
 ) -> Result<Written> {
+    let _turn = turns.take(key).await;
     let mut stored = store.read(key).await?;
     let mut note = None;
     if let Some(keyed) = &named.key {
@@ -32,10 +62,10 @@ pub(super) async fn apply(
         if let Some(effect) = stored.as_ref().and_then(|row| row.effect_of(named.mutation)) {
             return repeated(stored, effect);
         }
-        if note.as_ref().is_some_and(|note| !can_tell(stored.as_ref(), note)) {
+        if !can_tell(stored.as_ref(), &named, note.as_ref()) {
             return Err(Error::new(
                 Code::OutcomeUnknown,
-                "this idempotency key was used and the record changed too often since to tell whether its write was made: read the record",
+                "the record changed too often since an earlier attempt to tell whether that was made: read the record",
             ));
         }
         let next = change(stored.as_ref().filter(|row| row.is_alive()))?;
@@ -101,12 +131,20 @@ async fn note_use(store: &dyn Store, key: Key<'_>, keyed: &Keyed, stored: &mut O
     Ok(earlier)
 }
 
-/// Whether the row's history reaches back to the note: then a mutation that it does not hold was not made.
-fn can_tell(stored: Option<&Row>, note: &Note) -> bool {
-    match (stored, note.seen) {
-        (Some(row), Some(seen)) => row.effect_of(seen).is_some(),
-        (Some(row), None) => row.history.len() < HISTORY,
-        (None, seen) => seen.is_none(),
+/// Whether a mutation that the row does not remember was certainly not made.
+///
+/// It was not if nothing is forgotten: no row, or a short history (a deleted record is remembered for as long as a note
+/// holds). Else the history must reach back to before the mutation could have been made.
+fn can_tell(stored: Option<&Row>, named: &Named, note: Option<&Note>) -> bool {
+    let Some(row) = stored.filter(|row| row.history.len() == HISTORY) else { return true };
+    match note {
+        Some(note) => note.seen.is_some_and(|seen| row.effect_of(seen).is_some()),
+        None if named.again => {
+            let made = mutation::time(named.mutation).unwrap_or(i64::MIN);
+            let earlier = |applied: &Applied| mutation::time(applied.mutation).is_some_and(|time| time < made - MARGIN);
+            row.history.iter().any(earlier)
+        }
+        None => true,
     }
 }
 

@@ -117,11 +117,11 @@ pub trait Store: Send + Sync + 'static {
     async fn sweep(&self) -> Result<bool>;
 }
 
-/// A part of a listing.
+/// A part of a listing. It may be short or empty, and yet the listing go on.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
     /// Ids and rows, in order.
     pub records: Vec<(String, Row)>,
-    /// Whether the listing may go on after the last of them.
-    pub more: bool,
+    /// After what the listing goes on; `None` at its end.
+    pub next: Option<Position>,
 }

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use skep_proto::{Code, Error};
 
+pub use self::operations::Operation;
 use self::{measure::depth, operations::Document};
 use super::data::{self, MAX_BYTES, MAX_DEPTH};
 use crate::store::Result;
@@ -27,18 +28,40 @@ pub enum Patch {
     Json(Bytes),
 }
 
+/// A patch that was read.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// RFC 7396.
+    Merge(Value),
+    /// RFC 6902.
+    Json(Vec<Operation>),
+}
+
 impl Patch {
+    /// Reads the patch.
+    ///
+    /// # Errors
+    /// `malformed_json`, `invalid_patch` for what is no patch, `payload_too_large`.
+    pub fn read(&self) -> Result<Change> {
+        match self {
+            Self::Merge(text) => read(text, MAX_DEPTH).map(Change::Merge),
+            // An operation's value lies two levels inside the patch.
+            Self::Json(text) => read(text, MAX_DEPTH + 2).map(Change::Json),
+        }
+    }
+}
+
+impl Change {
     /// The data after the patch.
     ///
     /// # Errors
-    /// `malformed_json`, `invalid_patch` for what is no patch; `patch_conflict` for one that does not fit this data;
-    /// what [`data::check`] says of the result.
+    /// `patch_conflict` for a patch that does not fit this data, `invalid_patch` for one that would break the bounds of
+    /// data; what [`data::check`] says of the result.
     pub fn apply(&self, data: &[u8]) -> Result<Bytes> {
         let document = serde_json::from_slice(data).map_err(|e| Error::new(Code::Internal, e.to_string()))?;
         let patched = match self {
-            Self::Merge(text) => merged(document, read(text, MAX_DEPTH)?),
-            // An operation's value lies two levels inside the patch.
-            Self::Json(text) => Document::new(document, data.len()).apply(read(text, MAX_DEPTH + 2)?)?,
+            Self::Merge(patch) => merged(document, patch.clone()),
+            Self::Json(operations) => Document::new(document, data.len()).apply(operations.clone())?,
         };
         if !patched.is_object() {
             return Err(Error::new(Code::InvalidPatch, "the patch would make data something other than an object"));
@@ -62,7 +85,11 @@ fn read<T: for<'de> Deserialize<'de>>(text: &[u8], depth: usize) -> Result<T> {
         Code::PayloadTooLarge => Error::new(error.code, format!("a patch has at most {MAX_BYTES} bytes")),
         _ => error,
     })?;
-    serde_json::from_slice(text).map_err(|error| Error::new(Code::InvalidPatch, error.to_string()))
+    // The library's own words may quote the text.
+    serde_json::from_slice(text).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Error::new(Code::InvalidPatch, format!("this is not a patch, at {place}"))
+    })
 }
 
 /// RFC 7396, 2. The patch is at most [`MAX_DEPTH`] deep, and so is the recursion.

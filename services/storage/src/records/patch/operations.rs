@@ -18,8 +18,9 @@ const LARGEST: usize = 2 * MAX_BYTES;
 /// What a patch may move about: bytes copied or compared, and neighbours shifted, altogether.
 const MAX_WORK: usize = 16 << 20;
 
-#[derive(Deserialize)]
-pub(super) struct Operation {
+/// One step of a JSON patch.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Operation {
     op: Verb,
     path: String,
     from: Option<String>,
@@ -28,7 +29,7 @@ pub(super) struct Operation {
     value: Option<Value>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Verb {
     Add,
@@ -60,8 +61,8 @@ impl Document {
 
     pub(super) fn apply(mut self, operations: Vec<Operation>) -> Result<Value> {
         for (index, operation) in operations.into_iter().enumerate() {
-            self.step(operation).map_err(|mut error| {
-                error.detail = format!("operation {index}: {}", error.detail);
+            self.step(operation).map_err(|error| {
+                let error = error.within(format_args!("operation {index}"));
                 if error.code == Code::PatchConflict {
                     error.at(format!("/{index}"), "does not fit the record")
                 } else {
@@ -102,7 +103,8 @@ impl Document {
             }
             Verb::Test => {
                 let value = value()?;
-                self.spend(text_length(&value))?;
+                let lengths = text_length(&value) + text_length(self.find(&path)?);
+                self.spend(lengths)?;
                 if same(self.find(&path)?, &value) { Ok(()) } else { Err(conflict("the tested value is another")) }
             }
         }

@@ -6,11 +6,19 @@ use super::{
 };
 
 fn json(data: &str, patch: &str) -> std::result::Result<String, Code> {
-    Patch::Json(Bytes::copy_from_slice(patch.as_bytes())).apply(data.as_bytes()).map_err(|e| e.code).map(text)
+    Patch::Json(Bytes::copy_from_slice(patch.as_bytes()))
+        .read()
+        .and_then(|patch| patch.apply(data.as_bytes()))
+        .map_err(|e| e.code)
+        .map(text)
 }
 
 fn merge(data: &str, patch: &str) -> std::result::Result<String, Code> {
-    Patch::Merge(Bytes::copy_from_slice(patch.as_bytes())).apply(data.as_bytes()).map_err(|e| e.code).map(text)
+    Patch::Merge(Bytes::copy_from_slice(patch.as_bytes()))
+        .read()
+        .and_then(|patch| patch.apply(data.as_bytes()))
+        .map_err(|e| e.code)
+        .map(text)
 }
 
 fn text(bytes: impl AsRef<[u8]>) -> String {
@@ -95,6 +103,9 @@ fn copies_cannot_outgrow_the_bounds() {
     let to_and_fro = r#"{"op":"copy","from":"/a","path":"/c"},{"op":"remove","path":"/c"},"#.repeat(5000);
     let bomb = format!("[{}]", to_and_fro.trim_end_matches(','));
     assert_eq!(json(&data, &bomb), Err(Code::InvalidPatch));
+    let long_numbers = r#"{"op":"test","path":"/n","value":1e1000000},"#.repeat(20_000);
+    let bomb = format!("[{}]", long_numbers.trim_end_matches(','));
+    assert_eq!(json(&format!(r#"{{"n":1{}}}"#, "0".repeat(1_000_000)), &bomb), Err(Code::InvalidPatch));
     let at_the_front = r#"{"op":"add","path":"/a/0","value":0},"#.repeat(10_000);
     let bomb = format!("[{}]", at_the_front.trim_end_matches(','));
     let data = format!(r#"{{"a":[{}0]}}"#, "0,".repeat(400_000));
@@ -116,7 +127,11 @@ proptest! {
     #[test]
     fn a_merge_makes_what_its_patch_says(data in value(), patch in value()) {
         let merged = merged(data, patch.clone());
-        prop_assert_eq!(super::merged(merged.clone(), patch), merged);
+        prop_assert_eq!(super::merged(merged.clone(), patch.clone()), merged.clone());
+        for (name, change) in patch.as_object().into_iter().flatten().filter(|(_, change)| !change.is_object()) {
+            prop_assert_eq!(merged.get(name), Some(change).filter(|change| !change.is_null()));
+        }
+        prop_assert!(patch.is_object() || merged == patch);
     }
 
     #[test]

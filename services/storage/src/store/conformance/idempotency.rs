@@ -154,6 +154,34 @@ pub async fn a_mutation_repeated_is_the_same_write(house: House) {
     house.ask_delete(id(&counted), asked).await.unwrap();
 }
 
+pub async fn a_late_attempt_is_unknown_never_made_twice(house: House) {
+    house.upsert("bee", r#"{"n":[]}"#, "").await.unwrap();
+    let patch = Some(Patch::JsonPatch(Bytes::from_static(br#"[{"op":"add","path":"/n/-","value":1}]"#)));
+    let asked = |attempt| PatchRecordRequest {
+        mutation_id: skep_proto::mutation::new().to_string(),
+        patch: patch.clone(),
+        attempt,
+        ..Default::default()
+    };
+    // The first attempt was lost on its way, and the history forgot nothing.
+    let made = house.ask_patch("bee", asked(1)).await.unwrap();
+    assert_eq!(text(&made), r#"{"n":[1]}"#);
+    let first = asked(0);
+    house.ask_patch("bee", first.clone()).await.unwrap();
+    for _ in 0..16 {
+        house.merge("bee", r#"{"x":1}"#, "").await.unwrap();
+    }
+    let late = house.ask_patch("bee", PatchRecordRequest { attempt: 1, ..first }).await;
+    assert_eq!(late, Err(Code::OutcomeUnknown));
+    assert_eq!(text(&house.get("bee").await.unwrap()), r#"{"n":[1,1],"x":1}"#);
+}
+
+pub async fn a_malformed_request_does_not_use_its_key_up(house: House) {
+    house.upsert("bee", "{}", "").await.unwrap();
+    assert_eq!(house.ask_patch("bee", patch("k", r#"{"a":"#)).await, Err(Code::MalformedJson));
+    house.ask_patch("bee", patch("k", r#"{"a":1}"#)).await.unwrap();
+}
+
 pub async fn racing_repetitions_apply_once(house: House) {
     house.upsert("bee", r#"{"n":[]}"#, "").await.unwrap();
     let patch = Some(Patch::JsonPatch(Bytes::from_static(br#"[{"op":"add","path":"/n/-","value":1}]"#)));

@@ -53,6 +53,7 @@ macro_rules! behaviours {
             records: is_deleted_once;
             records: counts_on_when_it_is_made_again;
             records: belongs_to_its_maker;
+            records: is_refused_in_few_words;
             idempotency: a_keyed_create_makes_one_record;
             idempotency: a_key_stands_for_one_request;
             idempotency: a_keyed_write_is_applied_once;
@@ -63,10 +64,13 @@ macro_rules! behaviours {
             idempotency: a_key_out_of_sight_is_unknown_never_guessed;
             idempotency: a_refused_write_is_judged_anew;
             idempotency: a_mutation_repeated_is_the_same_write;
+            idempotency: a_late_attempt_is_unknown_never_made_twice;
+            idempotency: a_malformed_request_does_not_use_its_key_up;
             idempotency: racing_repetitions_apply_once;
             writers: conditional_increments_count_exactly;
             writers: unconditional_patches_all_apply;
             writers: one_of_many_creators_wins;
+            writers: a_crowd_on_one_record_is_served;
             lists: shows_the_newest_first;
             lists: pages_neither_repeat_nor_skip_what_stays;
             lists: agrees_with_get;

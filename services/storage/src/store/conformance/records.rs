@@ -69,7 +69,7 @@ pub async fn takes_an_id_once(house: House) {
 }
 
 pub async fn refuses_names_of_another_form(house: House) {
-    for wrong in ["", "a b", "a/b", "é", "\0", &"x".repeat(129)] {
+    for wrong in ["", "a b", "a/b", "é", "\0", ".", "..", &"x".repeat(129)] {
         assert_eq!(house.get(wrong).await, Err(Code::InvalidArgument), "{wrong:?}");
         assert_eq!(house.upsert(wrong, "{}", "").await, Err(Code::InvalidArgument), "{wrong:?}");
         if !wrong.is_empty() {
@@ -78,7 +78,12 @@ pub async fn refuses_names_of_another_form(house: House) {
         }
     }
     house.upsert(&"x".repeat(128), "{}", "").await.unwrap();
-    for mutation_id in ["bee", &Uuid::nil().to_string(), "fffffff0-0000-7000-8000-000000000000"] {
+    for mutation_id in [
+        "bee",
+        &Uuid::nil().to_string(),
+        "fffffff0-0000-7000-8000-000000000000",
+        "00000000-0000-7000-8000-000000000001",
+    ] {
         let asked = CreateRecordRequest { mutation_id: mutation_id.into(), record: body("{}"), ..Default::default() };
         assert_eq!(house.ask_create(asked).await, Err(Code::InvalidArgument), "{mutation_id}");
     }
@@ -110,7 +115,7 @@ pub async fn is_written_only_under_its_condition(house: House) {
     let first = house.upsert("bee", "{}", "").await.unwrap().0;
     let second = house.upsert("bee", "{}", &first.etag).await.unwrap().0;
     let third = house.merge("bee", r#"{"a":1}"#, &second.etag).await.unwrap();
-    for etag in [&first.etag, &second.etag, "\"bee\"", "W/\"x\""] {
+    for etag in [&first.etag, &second.etag, &third.etag.to_uppercase(), "\"bee\"", "W/\"x\""] {
         assert_eq!(house.upsert("bee", "{}", etag).await, Err(Code::PreconditionFailed), "{etag}");
         assert_eq!(house.merge("bee", "{}", etag).await, Err(Code::PreconditionFailed), "{etag}");
         assert_eq!(house.delete("bee", etag).await, Err(Code::PreconditionFailed), "{etag}");
@@ -180,4 +185,26 @@ pub async fn belongs_to_its_maker(house: House) {
     assert_eq!(house.put("bee", "{}", "", by("bob")).await.unwrap().0.owner, "ann");
     house.delete("bee", "").await.unwrap();
     assert_eq!(house.put("bee", "{}", "", by("bob")).await.unwrap().0.owner, "bob", "made again by another");
+}
+
+/// Over gRPC an error travels in headers: a long one would break the connection for everybody on it.
+pub async fn is_refused_in_few_words(house: House) {
+    house.upsert("bee", "{}", "").await.unwrap();
+    for length in [7_000, 20_000, 1_000_000] {
+        let word = "x".repeat(length);
+        let patch = Some(Patch::JsonPatch(format!(r#"[{{"op":"{word}","path":""}}]"#).into()));
+        let asked = PatchRecordRequest { patch, ..Default::default() };
+        assert_eq!(house.ask_patch("bee", asked).await, Err(Code::InvalidPatch));
+        let twice = format!(r#"{{"{word}":1,"{word}":2}}"#);
+        let too_long = twice.len() > 1 << 20;
+        let expected = if too_long { Code::PayloadTooLarge } else { Code::MalformedJson };
+        assert_eq!(house.upsert("bee", &twice, "").await, Err(expected));
+    }
+    let indexes = vec![String::new(); 2000];
+    let collection = Some(Collection { name: house.name.clone(), indexes, ..Default::default() });
+    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    let refused = house.contract.update_collection(Request::new(asked)).await.unwrap_err();
+    assert_eq!(refused.code, Code::InvalidDefinition);
+    let asked = CreateRecordRequest { caller: "x".repeat(129), record: body("{}"), ..Default::default() };
+    assert_eq!(house.ask_create(asked).await, Err(Code::InvalidArgument));
 }

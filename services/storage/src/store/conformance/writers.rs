@@ -66,3 +66,17 @@ pub async fn one_of_many_creators_wins(house: House) {
         assert_eq!(&house.get(&format!("r{round}")).await.unwrap(), winner);
     }
 }
+
+pub async fn a_crowd_on_one_record_is_served(house: House) {
+    house.upsert("bee", "{}", "").await.unwrap();
+    let crowd: Vec<_> = (0..150)
+        .map(|_| {
+            let house = house.clone();
+            tokio::spawn(async move { house.upsert("bee", "{}", "").await })
+        })
+        .collect();
+    for writer in crowd {
+        writer.await.unwrap().expect("a write");
+    }
+    assert_eq!(house.get("bee").await.unwrap().version, 151);
+}

@@ -74,10 +74,11 @@ fn load_definitions(file: &File) -> Result<Definitions> {
 #[async_trait]
 impl Store for Embedded {
     async fn ready(&self) -> Result<()> {
-        if self.file.has_failed() {
-            // Nothing is written, but it is tried whether something could be.
-            return self.writer.write(|_| Ok(Ok(()))).await;
+        if self.file.must_be_reopened() || self.writer.has_stopped() {
+            // Nothing is written, but the writer looks after the file first, if it can.
+            self.writer.write(|_| Ok(Ok(()))).await?;
         }
+        self.file.has_settled()?;
         self.file.look(|transaction| Ok(Ok(transaction.open_table(LIVE).map(drop)?)))
     }
 
@@ -92,7 +93,7 @@ impl Store for Embedded {
         let (collection, id) = (key.collection, key.id.to_owned());
         self.writer
             .write(move |tables| match tables.admit(collection)? {
-                Ok(()) => tables.insert(Key { collection, id: &id }, row).map(Ok),
+                Ok(()) => tables.insert(Key { collection, id: &id }, row),
                 Err(gone) => Ok(Err(gone)),
             })
             .await
@@ -118,7 +119,8 @@ impl Store for Embedded {
                 let (key, value) = entry?;
                 bytes += value.value().len();
                 if page.records.len() == bounds.records || (bytes > bounds.bytes && !page.records.is_empty()) {
-                    page.more = true;
+                    let last = page.records.last();
+                    page.next = last.map(|(id, row)| Position { created_at: row.created_at, id: id.clone() });
                     break;
                 }
                 match codec::decode_row(value.value()) {
@@ -133,7 +135,8 @@ impl Store for Embedded {
     async fn noted(&self, key: Uuid) -> Result<Option<Note>> {
         self.file.look(|transaction| {
             let note = transaction.open_table(NOTES)?.get(&key.as_bytes()[..])?;
-            Ok(note.map(|note| codec::decode_note(note.value())).transpose())
+            let note = note.map(|note| codec::decode_note(note.value())).transpose();
+            Ok(note.map(|note| note.filter(|note| note.expires_at > mutation::now())))
         })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, hash_map::Entry};
 
 use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
-use skep_proto::Code;
+use skep_proto::{Code, mutation};
 use uuid::Uuid;
 
 use super::{codec, keys};
@@ -44,8 +44,8 @@ pub(super) struct Tables<'t> {
     pub(super) dropped: Handle<'t>,
     /// What `live` says, as far as this transaction asked.
     known: HashMap<Uuid, bool>,
-    /// Whether this transaction changed a definition.
-    pub(super) redefined: bool,
+    /// The definitions that this transaction changed, by name; `None` for those it dropped.
+    pub(super) redefined: Vec<(String, Option<Definition>)>,
 }
 
 impl<'t> Tables<'t> {
@@ -60,7 +60,7 @@ impl<'t> Tables<'t> {
             live: transaction.open_table(LIVE)?,
             dropped: transaction.open_table(DROPPED)?,
             known: HashMap::new(),
-            redefined: false,
+            redefined: Vec::new(),
         })
     }
 
@@ -74,10 +74,11 @@ impl<'t> Tables<'t> {
         Ok(if live { Ok(()) } else { Err(gone()) })
     }
 
-    pub(super) fn insert(&mut self, key: Key<'_>, row: Row) -> std::result::Result<(), Error> {
+    pub(super) fn insert(&mut self, key: Key<'_>, row: Row) -> Outcome<()> {
         match find(&self.records, &self.places, &self.graves, key)? {
-            Ok(None) => self.keep(key, row),
-            Ok(Some(_)) | Err(_) => Ok(()),
+            Ok(None) => self.keep(key, row).map(Ok),
+            Ok(Some(_)) => Ok(Ok(())),
+            Err(damaged) => Ok(Err(damaged)),
         }
     }
 
@@ -99,8 +100,11 @@ impl<'t> Tables<'t> {
     }
 
     pub(super) fn note(&mut self, key: Uuid, note: &Note) -> Outcome<Option<Note>> {
-        if let Some(found) = self.notes.get(&key.as_bytes()[..])? {
-            return Ok(codec::decode_note(found.value()).map(Some));
+        let found = self.notes.get(&key.as_bytes()[..])?.map(|found| codec::decode_note(found.value()));
+        match found.transpose() {
+            Err(damaged) => return Ok(Err(damaged)),
+            Ok(Some(found)) if found.expires_at > mutation::now() => return Ok(Ok(Some(found))),
+            Ok(_) => {}
         }
         self.notes.insert(&key.as_bytes()[..], &codec::encode_note(note)[..])?;
         self.expiries.insert(&keys::expiry(note.expires_at, key.as_bytes())[..], &b"note"[..])?;
@@ -119,9 +123,9 @@ impl<'t> Tables<'t> {
         }
         let (name, uid) = (definition.name.clone(), definition.uid);
         self.live.insert(&uid.as_bytes()[..], name.as_bytes())?;
-        self.definitions.insert(name.as_bytes(), &codec::encode_definition(definition)[..])?;
+        self.definitions.insert(name.as_bytes(), &codec::encode_definition(definition.clone())[..])?;
         self.known.insert(uid, true);
-        self.redefined = true;
+        self.redefined.push((name, Some(definition)));
         Ok(Ok(Swap::Applied))
     }
 
@@ -142,7 +146,7 @@ impl<'t> Tables<'t> {
         self.live.remove(start)?;
         self.dropped.insert(start, &[][..])?;
         self.known.insert(uid, false);
-        self.redefined = true;
+        self.redefined.push((name.to_owned(), None));
         Ok(Ok(Dropped::Done))
     }
 

@@ -5,7 +5,6 @@
 use std::{
     sync::{Arc, PoisonError},
     thread,
-    time::{Duration, Instant},
 };
 
 use redb::{Durability, WriteTransaction};
@@ -18,14 +17,12 @@ use super::{
     load_definitions,
     tables::{Outcome, Tables},
 };
-use crate::store::Result;
+use crate::store::{Definition, Result};
 
 /// Writes that may wait; beyond, callers wait to be let in.
 const QUEUE: usize = 1024;
 /// Writes that share a commit at most.
 const BATCH: usize = 512;
-/// A file that failed is opened again at most so often: that may read all of it.
-const REOPEN_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
 
@@ -39,10 +36,15 @@ impl Writer {
         Ok(Self(sender))
     }
 
+    /// Whether its thread has ended, which only a defect can cause.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.0.is_closed()
+    }
+
     /// Runs `work` in the next transaction and returns what it did once that is on disk.
     ///
     /// # Errors
-    /// `unavailable` when the transaction could not be committed: then nothing of it was written.
+    /// `unavailable` when the transaction could not be committed: it may be on disk or not.
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -87,37 +89,46 @@ impl<T: Send, F: FnOnce(&mut Tables<'_>) -> Outcome<T> + Send> Job for Task<T, F
 
 fn write_batches(file: &File, mut queue: mpsc::Receiver<Box<dyn Job>>, definitions: &SharedDefinitions) {
     let mut batch = Vec::with_capacity(BATCH);
-    let mut opened = Instant::now();
     while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let reopen = file.has_failed() && opened.elapsed() >= REOPEN_EVERY;
-        if reopen {
-            opened = Instant::now();
-            file.reopen();
-        }
-        let committed = file.write(|transaction| commit(transaction, &mut batch)).and_then(|redefined| {
-            if redefined || reopen {
-                *definitions.write().unwrap_or_else(PoisonError::into_inner) = load_definitions(file)?;
+        let committed = file.write(|transaction| commit(transaction, &mut batch)).map(|redefined| {
+            let mut known = definitions.write().unwrap_or_else(PoisonError::into_inner);
+            for (name, definition) in redefined {
+                match definition {
+                    Some(definition) => drop(known.insert(name, Arc::new(definition))),
+                    None => drop(known.remove(&name)),
+                }
             }
-            Ok(())
         });
+        if file.must_be_reopened() && file.has_settled().is_ok() {
+            file.reopen();
+            // A commit that failed may be on disk all the same.
+            if let Ok(found) = load_definitions(file) {
+                *definitions.write().unwrap_or_else(PoisonError::into_inner) = found;
+            }
+        }
         for job in batch.drain(..) {
             job.answer(committed.as_ref().copied());
         }
     }
 }
 
-/// Commits what the batch writes; `true` if a definition changed.
-fn commit(mut transaction: WriteTransaction, batch: &mut [Box<dyn Job>]) -> std::result::Result<bool, redb::Error> {
+/// Commits what the batch writes; tells the definitions that it changed.
+fn commit(
+    mut transaction: WriteTransaction,
+    batch: &mut [Box<dyn Job>],
+) -> std::result::Result<Redefined, redb::Error> {
     transaction.set_durability(Durability::Immediate)?;
     let mut tables = Tables::open(&transaction)?;
     for job in batch {
         job.run(&mut tables)?;
     }
-    let redefined = tables.redefined;
+    let redefined = std::mem::take(&mut tables.redefined);
     drop(tables);
     transaction.commit()?;
     Ok(redefined)
 }
+
+type Redefined = Vec<(String, Option<Definition>)>;
 
 fn stopped() -> Error {
     Error::new(Code::Unavailable, "the store is stopping")
