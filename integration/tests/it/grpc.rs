@@ -208,3 +208,16 @@ async fn health_and_reflection_answer() -> Outcome {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn who_watches_is_told_and_does_not_hold_the_stop() -> Outcome {
+    let mut house = House::one().await?;
+    let mut health = HealthClient::new(door(&house, None).await?);
+    let mut watched = health.watch(HealthCheckRequest::default()).await?.into_inner();
+    assert_eq!(watched.message().await?.map(|told| told.status()), Some(ServingStatus::Serving));
+    let begun = std::time::Instant::now();
+    assert!(house.gate.terminate().await?.success());
+    assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert_eq!(watched.message().await?.map(|told| told.status()), Some(ServingStatus::NotServing));
+    Ok(())
+}
