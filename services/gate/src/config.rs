@@ -1,4 +1,7 @@
-use std::net::{Ipv6Addr, SocketAddr};
+use std::{
+    net::{Ipv6Addr, SocketAddr},
+    num::NonZeroU16,
+};
 
 use http::uri::Authority;
 use kit::{
@@ -13,6 +16,10 @@ pub const STORAGE_HOST: Setting =
     Setting::new("STORAGE_HOST", "the host name or the address of storage").default("tasks.storage");
 /// The port of storage.
 pub const STORAGE_PORT: Setting = Setting::new("STORAGE_PORT", "the port of storage").default("8081");
+/// Leave REST open.
+pub const ALLOW_INSECURE: Setting =
+    Setting::new("ALLOW_INSECURE", "whether REST may be served beyond this machine to whoever asks").default("false");
+
 /// What a gate of its own is told.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -26,11 +33,16 @@ pub struct Config {
 
 impl kit::Config for Config {
     fn settings() -> Vec<Setting> {
-        vec![GATE_ADDR, STORAGE_HOST, STORAGE_PORT, INTERNAL_TOKEN]
+        vec![GATE_ADDR, STORAGE_HOST, STORAGE_PORT, INTERNAL_TOKEN, ALLOW_INSECURE]
     }
 
     fn read(values: &mut Values) -> Self {
-        let (host, port): (String, u16) = (values.value(&STORAGE_HOST), values.value(&STORAGE_PORT));
+        let Address(addr) = values.value(&GATE_ADDR);
+        let open: bool = values.value(&ALLOW_INSECURE);
+        if !open && !addr.ip().is_loopback() {
+            values.fault("ALLOW_INSECURE", format!("is needed where REST is served beyond this machine ({addr}), for nobody is asked who they are yet: give GATE_ADDR a loopback address, or say ALLOW_INSECURE=true."));
+        }
+        let (host, port): (String, NonZeroU16) = (values.value(&STORAGE_HOST), values.value(&STORAGE_PORT));
         let storage = authority(&host, port).unwrap_or_else(|| {
             values.fault(
                 "STORAGE_HOST",
@@ -38,11 +50,11 @@ impl kit::Config for Config {
             );
             Authority::from_static("localhost")
         });
-        Self { addr: values.value::<Address>(&GATE_ADDR).0, storage, token: values.internal_token() }
+        Self { addr, storage, token: values.internal_token() }
     }
 }
 
-fn authority(host: &str, port: u16) -> Option<Authority> {
+fn authority(host: &str, port: NonZeroU16) -> Option<Authority> {
     let is_name = |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     let authority = match host.parse::<Ipv6Addr>() {
         Ok(address) => format!("[{address}]:{port}"),
@@ -56,13 +68,15 @@ fn authority(host: &str, port: u16) -> Option<Authority> {
 mod tests {
     use super::*;
 
+    const PORT: NonZeroU16 = NonZeroU16::MIN;
+
     #[test]
     fn a_host_is_a_name_or_an_address() {
         for (host, expected) in [("tasks.storage", "tasks.storage:1"), ("10.0.0.1", "10.0.0.1:1"), ("::1", "[::1]:1")] {
-            assert_eq!(authority(host, 1).map(|authority| authority.to_string()), Some(expected.to_owned()));
+            assert_eq!(authority(host, PORT).map(|authority| authority.to_string()), Some(expected.to_owned()));
         }
         for host in ["", "a:1", "a,b", "user@a", "a/b", "a b", "é"] {
-            assert_eq!(authority(host, 1), None, "{host}");
+            assert_eq!(authority(host, PORT), None, "{host}");
         }
     }
 }

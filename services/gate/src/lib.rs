@@ -8,28 +8,36 @@ pub mod http;
 
 use std::sync::Arc;
 
-use kit::Process;
+use kit::{Process, Readiness};
 use skep_proto::v1::ListCollectionsRequest;
 use tokio::net::TcpListener;
 use tonic::Request;
 
 pub use self::{
     backend::Backend,
-    config::{Config, GATE_ADDR, STORAGE_HOST, STORAGE_PORT},
-    http::{File, Home, Limits, definition},
+    config::{ALLOW_INSECURE, Config, GATE_ADDR, STORAGE_HOST, STORAGE_PORT},
+    http::{File, Home, Hosts, Limits, definition},
 };
 
 /// Serves REST to who connects to `listener`, over `backend`, until the process is told to stop; then finishes what is
-/// in flight, for which the caller sets the bound.
+/// in flight, for which the caller sets the bound. On loopback this machine alone is served ([`Hosts::Loopback`]).
 pub async fn serve(listener: TcpListener, backend: Arc<dyn Backend>, home: &Home, process: &Process) {
-    let limits = Limits::default();
-    let envelope = http::router(backend.clone(), home, limits);
-    process.ready.add("storage", move || {
+    let limits = Limits { connections: process.connections, ..Limits::default() };
+    let is_local = listener.local_addr().is_ok_and(|addr| addr.ip().is_loopback());
+    let hosts = if is_local { Hosts::Loopback } else { Hosts::Any };
+    let envelope = http::router(backend.clone(), home, hosts, process.ready.clone(), limits);
+    check_storage(&backend, &process.ready);
+    http::serve(listener, envelope, limits, process.shutdown.clone()).await;
+}
+
+/// Makes `ready` ask for storage.
+pub fn check_storage(backend: &Arc<dyn Backend>, ready: &Readiness) {
+    let backend = Arc::clone(backend);
+    ready.add("storage", move || {
         let backend = backend.clone();
         Box::pin(async move {
             let request = Request::new(ListCollectionsRequest { page_size: 1, ..ListCollectionsRequest::default() });
             backend.list_collections(request).await.map(drop).map_err(|error| error.detail)
         })
     });
-    http::serve(listener, envelope, limits, process.shutdown.clone()).await;
 }

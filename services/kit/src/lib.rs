@@ -45,5 +45,5 @@ pub use config::Config;
 pub use listen::listen;
 pub use logging::Service;
 pub use program::{Process, Program, run, run_with};
-pub use readiness::Readiness;
+pub use readiness::{Readiness, Report};
 pub use secret::Secret;

@@ -30,14 +30,20 @@ struct State {
 
 /// What the checks said, by name: `ok`, or why not.
 #[derive(Debug, serde::Serialize)]
-pub(crate) struct Report {
+pub struct Report {
     status: &'static str,
     checks: BTreeMap<&'static str, String>,
 }
 
 impl Report {
-    pub(crate) fn is_ready(&self) -> bool {
+    /// Whether this process can do its work now.
+    pub fn is_ready(&self) -> bool {
         self.status == "ready"
+    }
+
+    /// `ready`, `unready`, `starting` or `stopping`.
+    pub fn status(&self) -> &'static str {
+        self.status
     }
 }
 
@@ -58,7 +64,7 @@ impl Readiness {
     }
 
     /// Asks every check, all at once.
-    pub(crate) async fn report(&self) -> Report {
+    pub async fn report(&self) -> Report {
         let checks = self.0.checks.read().unwrap_or_else(PoisonError::into_inner).clone();
         let answers = join_all(checks.into_iter().map(|(name, check)| async move {
             let answer = timeout(WITHIN, check()).await.unwrap_or_else(|_| Err("no answer within 2 s".to_owned()));

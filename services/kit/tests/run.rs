@@ -58,6 +58,7 @@ impl fmt::Debug for Chatty {
 
 async fn serve(hive: Hive, process: Process) -> anyhow::Result<()> {
     match hive.scene.as_str() {
+        "files" => anyhow::bail!("{} connections", process.connections),
         "fail" => return Err(anyhow::anyhow!("disk on fire").context("cannot open the store")),
         "panic" => drop(tokio::spawn(async { panic!("the bees\nleft") }).await),
         "chatty" => tracing::info!(value = ?Chatty, "outer"),
@@ -271,6 +272,25 @@ fn a_service_that_fails_says_why() {
 }
 
 #[test]
+fn open_files_are_had_as_far_as_the_limit_goes() {
+    let run = |limits: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let itself = command(dir.path(), "--hive-scene files");
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &format!("ulimit {limits} && exec \"$0\" \"$@\"")]).arg(itself.get_program());
+        limited
+            .args(itself.get_args())
+            .env_clear()
+            .envs(itself.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        String::from_utf8(limited.current_dir(dir.path()).output().unwrap().stderr).unwrap()
+    };
+    let told = run("-Sn 100");
+    assert!(!told.contains("hive: 25 connections"), "only the soft limit is low: {told}");
+    let told = run("-n 1024");
+    assert!(told.contains("few files may be open") && told.ends_with("hive: 256 connections\n"), "{told}");
+}
+
+#[test]
 fn a_panic_is_a_line() {
     let mut hive = Running::start("--hive-scene panic");
     assert_eq!(hive.exit_code(), 0);
@@ -309,6 +329,11 @@ fn wrong_settings_are_told_at_once_and_nothing_starts() {
     }
     assert!(!stderr.contains("s3cret"));
     assert!(fs::read_dir(dir.path()).unwrap().next().is_none(), "not even a log");
+    for (args, wrong) in [("healthcheck", "METRICS_ADDR=here"), ("", "LOG=inof"), ("", "LOG_KEEP_DAYS=36501")] {
+        let (name, value) = wrong.split_once('=').unwrap();
+        let (code, _, stderr) = ended(dir.path(), args, &[(name, value)]);
+        assert_eq!((code, stderr.contains(name)), (64, true), "{stderr}");
+    }
     let (code, _, stderr) = ended(dir.path(), "--hive-sceme x", &[]);
     assert_eq!(code, 64);
     assert!(stderr.contains("--hive-scene"), "clap says what was meant: {stderr}");

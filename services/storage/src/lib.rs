@@ -47,7 +47,7 @@ pub async fn serve(
         let engine = Arc::clone(&asked);
         Box::pin(async move { engine.ready().await.map_err(|error| error.detail) })
     });
-    grpc::serve(engine, listener, token.map(Secret::expose), process.shutdown.clone()).await
+    grpc::serve(engine, listener, token.map(Secret::expose), process.connections, process.shutdown.clone()).await
 }
 
 async fn sweep(engine: Arc<Engine>, shutdown: CancellationToken) {

@@ -10,7 +10,8 @@ use crate::{Outcome, random::Random};
 const HEAD_BOUND: Duration = Duration::from_secs(15);
 const BODY_BOUND: Duration = Duration::from_secs(40);
 
-const POST: &str = "POST /v1/collections/notes/records HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+const POST: &str =
+    "POST /v1/collections/notes/records HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
 
 #[tokio::test]
 async fn requests_that_are_no_http() -> Outcome {
@@ -20,13 +21,13 @@ async fn requests_that_are_no_http() -> Outcome {
     for request in [
         "\r\n\r\n\r\n".to_owned(),
         "GET\r\n\r\n".into(),
-        "GET / HTTP/9.9\r\nhost: x\r\n\r\n".into(),
-        "GET /\0 HTTP/1.1\r\nhost: x\r\n\r\n".into(),
-        "GET / HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n".into(),
-        "GET / HTTP/1.1\r\nhost: x\r\na: \0\r\n\r\n".into(),
-        format!("GET /{long} HTTP/1.1\r\nhost: x\r\n\r\n"),
-        format!("GET /livez HTTP/1.1\r\nhost: x\r\na: {long}\r\n\r\n"),
-        format!("GET /livez HTTP/1.1\r\nhost: x\r\n{many}\r\n"),
+        "GET / HTTP/9.9\r\nhost: localhost\r\n\r\n".into(),
+        "GET /\0 HTTP/1.1\r\nhost: localhost\r\n\r\n".into(),
+        "GET / HTTP/1.1\r\nhost: localhost\r\nbad header\r\n\r\n".into(),
+        "GET / HTTP/1.1\r\nhost: localhost\r\na: \0\r\n\r\n".into(),
+        format!("GET /{long} HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+        format!("GET /livez HTTP/1.1\r\nhost: localhost\r\na: {long}\r\n\r\n"),
+        format!("GET /livez HTTP/1.1\r\nhost: localhost\r\n{many}\r\n"),
         format!("{POST}content-length: 5\r\ncontent-length: 6\r\n\r\n{{}}"),
         format!("{POST}content-length: -1\r\n\r\n{{}}"),
         format!("{POST}content-length: 99999999999999999999999\r\n\r\n{{}}"),
@@ -122,8 +123,12 @@ async fn random_bytes_at_every_port() -> Outcome {
         house.engine().door("metrics")?,
     ];
     let mut random = Random::seeded(7);
-    let starts: [&[u8]; 4] =
-        [b"", b"GET /v1/", b"POST /v1/collections HTTP/1.1\r\nhost: x\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"];
+    let starts: [&[u8]; 4] = [
+        b"",
+        b"GET /v1/",
+        b"POST /v1/collections HTTP/1.1\r\nhost: localhost\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ];
     for door in doors {
         for n in 0..120 {
             let mut raw = Raw::to(door).await?;

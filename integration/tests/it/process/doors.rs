@@ -42,6 +42,30 @@ async fn a_process_tells_how_it_is() -> Outcome {
 }
 
 #[tokio::test]
+async fn idle_clients_leave_files_for_the_rest() -> Outcome {
+    let skep = Program::skep()?.below(&["sh", "-c", "ulimit -n 256 && exec \"$0\" \"$@\""]).start().await?;
+    let door = skep.door("rest")?;
+    let idle = futures_util::future::try_join_all((0..300).map(|_| tokio::net::TcpStream::connect(door))).await?;
+    skep.http("metrics")?.get("/readyz").await?.expect(200);
+    assert_eq!(healthcheck(checker(&skep)?, &skep.door("metrics")?.to_string()).await?, Some(0));
+    assert!(skep.stderr().contains("few files may be open") && !skep.stderr().contains("cannot accept"));
+    drop(idle);
+    Ok(())
+}
+
+#[tokio::test]
+async fn this_machine_alone_is_served_on_loopback() -> Outcome {
+    let house = House::one().await?;
+    let rest = house.rest()?;
+    define(&rest, "notes").await?;
+    let path = "/v1/collections/notes";
+    rest.get(path).header("host", "evil.example").await?.problem(403, "forbidden");
+    rest.delete(path).header("origin", "http://evil.example").await?.problem(403, "forbidden");
+    rest.delete(path).header("host", "localhost").header("origin", "http://localhost").await?.expect(204);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_gate_without_storage_lives_and_is_not_ready() -> Outcome {
     let mut house = House::two().await?;
     define(&house.rest()?, "notes").await?;

@@ -52,6 +52,18 @@ async fn a_flag_goes_before_the_environment() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_gate_is_told_whom_to_serve_and_whom_to_ask() -> Outcome {
+    let gate = Program::tool("gate")?.env("STORAGE_PORT", "0").env("GATE_ADDR", "0.0.0.0:0");
+    let told = refusal(gate.clone()).await?;
+    assert!(told.contains("ALLOW_INSECURE") && told.contains("STORAGE_PORT"), "{told}");
+    for gate in [gate.clone().env("ALLOW_INSECURE", "true"), gate.env("GATE_ADDR", "127.0.0.1:0")] {
+        let told = refusal(gate).await?;
+        assert!(!told.contains("ALLOW_INSECURE"), "{told}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn storage_is_told_where_to_keep_records_and_whom_to_serve() -> Outcome {
     let told = refusal(Program::storage("token")?.without("DATA_DIR")).await?;
     assert!(told.contains("DATA_DIR"), "{told}");

@@ -26,7 +26,7 @@ async fn begun(house: &House, body: &str) -> anyhow::Result<TcpStream> {
     let mut stream = TcpStream::connect(house.gate.door("rest")?).await?;
     let length = body.len();
     let head = format!(
-        "POST {NOTES} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nexpect: 100-continue\r\n\r\n"
+        "POST {NOTES} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nexpect: 100-continue\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await?;
     let mut told = [0; 25];

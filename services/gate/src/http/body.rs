@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{body::Body, extract::Request};
+use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap,
@@ -12,78 +12,63 @@ use http::{
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use skep_proto::{Code, Error};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
+use tokio::time::timeout;
 
-use super::Limits;
+use super::{
+    Limits,
+    room::{Room, Share},
+};
 
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
 pub(crate) const JSON_PATCH: &str = "application/json-patch+json";
 
 /// The data of a record, and what is around it.
-const LARGEST: usize = (1 << 20) + (64 << 10);
+pub(super) const LARGEST: usize = (1 << 20) + (64 << 10);
 /// Of a body that is too large so much is taken in and thrown away, that the client comes to read its answer.
 const DISCARDED: usize = 8 << 20;
 
-/// Room for bodies, shared by all requests: many slow uploads cannot fill the memory.
-pub(crate) struct Room(Arc<Semaphore>);
-
-/// The bytes of room that are given out together.
-const SLOT: usize = 1 << 10;
-
-impl Room {
-    pub(crate) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes / SLOT)))
-    }
-
-    /// Room for a body of so many bytes, until the request's head is dropped.
-    fn take(&self, bytes: usize) -> Result<Arc<OwnedSemaphorePermit>, Error> {
-        let slots = u32::try_from(bytes.div_ceil(SLOT)).unwrap_or(u32::MAX);
-        let taken = Arc::clone(&self.0).try_acquire_many_owned(slots).map(Arc::new);
-        taken.map_err(|_| Error::new(Code::Overloaded, "too many large bodies are being received; send it again"))
-    }
-}
-
-/// The whole body.
+/// The whole body, which has its room until the head of its request is dropped.
 ///
 /// # Errors
 ///
 /// `payload_too_large`, `request_timeout`, `overloaded`, and `invalid_argument` for one that breaks off.
-pub(crate) async fn read(request: Request, limits: &Limits, room: &Room) -> Result<(Parts, Bytes), Error> {
-    let (mut parts, mut body) = request.into_parts();
-    let size = body.size_hint();
-    let most = size.upper().and_then(|most| usize::try_from(most).ok()).unwrap_or(LARGEST).min(LARGEST);
-    parts.extensions.insert(room.take(most)?);
-    if usize::try_from(size.lower()).is_ok_and(|declared| declared <= LARGEST) {
-        match timeout(limits.body, collect(&mut body)).await {
-            Ok(Ok(Some(bytes))) => return Ok((parts, bytes)),
+pub(crate) async fn read(parts: &mut Parts, body: &mut Body, limits: &Limits, room: &Room) -> Result<Bytes, Error> {
+    let mut share = room.take(0)?;
+    if usize::try_from(body.size_hint().lower()).is_ok_and(|declared| declared <= LARGEST) {
+        match timeout(limits.body, collect(body, &mut share)).await {
+            Ok(Ok(Some(bytes))) => {
+                parts.extensions.insert(Arc::new(share));
+                return Ok(bytes);
+            }
             Ok(Ok(None)) => {}
-            Ok(Err(_)) => return Err(Error::new(Code::InvalidArgument, "the body broke off")),
+            Ok(Err(fault)) => return Err(fault),
             Err(_) => {
                 let detail = format!("the body did not arrive within {} seconds", limits.body.as_secs());
                 return Err(Error::new(Code::RequestTimeout, detail));
             }
         }
     }
+    drop(share);
     // Who waits to be asked for the body gets the answer instead.
     if !parts.headers.contains_key(EXPECT) {
-        let _ = timeout(limits.discard, discard(&mut body)).await;
+        let _ = timeout(limits.discard, discard(body)).await;
     }
     Err(Error::new(Code::PayloadTooLarge, "the body is larger than 1 MiB and what may be around it"))
 }
 
 /// `None` when there is too much of it.
-async fn collect(body: &mut Body) -> Result<Option<Bytes>, axum::Error> {
+async fn collect(body: &mut Body, share: &mut Share) -> Result<Option<Bytes>, Error> {
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
-        if first.len() + all.len() + data.len() > LARGEST {
+        let frame = frame.map_err(|_| Error::new(Code::InvalidArgument, "the body broke off"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        let length = first.len() + all.len() + data.len();
+        if length > LARGEST {
             return Ok(None);
         }
+        share.grow(length)?;
         // Most bodies come in one piece, which is then not copied.
         if first.is_empty() && all.is_empty() {
             first = data;

@@ -1,11 +1,13 @@
 //! What a handler needs to know of its request, and its way to storage.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use axum::extract::{FromRequestParts, MatchedPath, Request};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, request::Parts};
+use http_body::Body as _;
+use kit::Readiness;
 use skep_proto::{Code, Error};
 use tonic::metadata::MetadataMap;
 
@@ -13,6 +15,7 @@ use super::{
     Limits, body,
     follow::{Follow, TRACEPARENT, X_REQUEST_ID},
     problem::Fault,
+    room::Room,
 };
 use crate::{
     access::Caller,
@@ -25,7 +28,10 @@ const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 pub(crate) struct Shared {
     backend: Arc<dyn Backend>,
     limits: Limits,
-    room: body::Room,
+    /// For bodies of requests.
+    room: Room,
+    /// Whether the process can do its work.
+    pub(crate) ready: Readiness,
     /// The `OpenAPI` document.
     pub(crate) document: Bytes,
     /// The limit of a call to storage, as gRPC writes it.
@@ -33,11 +39,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(backend: Arc<dyn Backend>, limits: Limits, document: Bytes) -> Self {
+    pub(crate) fn new(backend: Arc<dyn Backend>, limits: Limits, ready: Readiness, document: Bytes) -> Self {
         // gRPC allows eight digits.
         let millis = limits.call.as_millis().min(99_999_999);
         let grpc_timeout = HeaderValue::try_from(format!("{millis}m")).expect("made of digits");
-        Self { backend, limits, room: body::Room::new(limits.bodies), document, grpc_timeout }
+        Self { backend, limits, room: Room::new(limits.bodies, limits.connections), ready, document, grpc_timeout }
     }
 }
 
@@ -56,7 +62,12 @@ impl Call {
 
     /// Takes the body in, which must be of one of `types`; says which by its place.
     pub(crate) async fn receive(&self, request: Request, types: &[&str]) -> Result<(Parts, usize, Bytes), Error> {
-        let (parts, body) = body::read(request, &self.shared.limits, &self.shared.room).await?;
+        let (mut parts, mut body) = request.into_parts();
+        let read = body::read(&mut parts, &mut body, &self.shared.limits, &self.shared.room).await;
+        if read.is_err() && !body.is_end_stream() {
+            self.follow.unread.store(true, Relaxed);
+        }
+        let body = read?;
         let kind = body::content_type(&parts.headers, types)?;
         Ok((parts, kind, body))
     }

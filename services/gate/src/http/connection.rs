@@ -16,8 +16,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep_until},
@@ -38,6 +36,8 @@ pub(super) struct Activity {
     /// When the last one finished, in milliseconds since `born`.
     finished_at: AtomicU64,
     http2: AtomicBool,
+    /// Whether the client does not take what is written.
+    stalled: AtomicBool,
 }
 
 impl Activity {
@@ -48,6 +48,7 @@ impl Activity {
             finished: AtomicU64::new(0),
             finished_at: AtomicU64::new(0),
             http2: AtomicBool::new(false),
+            stalled: AtomicBool::new(false),
         })
     }
 
@@ -58,6 +59,11 @@ impl Activity {
         }
         self.started.fetch_add(1, Relaxed);
         Busy(self.clone())
+    }
+
+    /// Whether nothing was asked for so long, and nothing that was answered still waits to be taken.
+    pub(super) fn is_quiet(&self, time: Duration) -> bool {
+        !self.is_busy() && !self.stalled.load(Relaxed) && self.finished_at().elapsed() >= time
     }
 
     fn is_busy(&self) -> bool {
@@ -77,29 +83,6 @@ impl Drop for Busy {
         let millis = u64::try_from(self.0.born.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.0.finished_at.store(millis, Relaxed);
         self.0.finished.fetch_add(1, Relaxed);
-    }
-}
-
-/// A response's body, which keeps its connection busy.
-pub(super) struct BusyBody {
-    pub(super) body: axum::body::Body,
-    pub(super) _busy: Busy,
-}
-
-impl Body for BusyBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
@@ -176,6 +159,7 @@ impl<S> Watched<S> {
 
     /// Notes how a write went; one that cannot go on is given its time.
     fn written<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.activity.stalled.store(written.is_pending(), Relaxed);
         if written.is_ready() {
             self.stalled = None;
             return written;

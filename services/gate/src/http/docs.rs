@@ -4,7 +4,7 @@ use std::{fmt::Write as _, sync::Arc};
 
 use axum::{
     Router,
-    extract::{Path, State},
+    extract::{RawPathParams, State, rejection::RawPathParamsRejection},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -13,6 +13,7 @@ use http::{
     HeaderName, HeaderValue,
     header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY},
 };
+use serde_json::Value;
 use skep_proto::{Code, Error};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::Config;
@@ -40,16 +41,41 @@ pub(super) struct Document;
 
 /// This document
 #[utoipa::path(get, path = "/openapi.json", tag = "Health", operation_id = "openapi", responses(
-    (status = 200, body = serde_json::Value)
+    (status = 200, description = "The document", body = Value)
 ))]
 pub(super) async fn openapi(_: Call, State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], shared.document.clone())
 }
 
+/// The document as it is served: parameters that may be absent are not null, and those of a path tell their form.
+pub(super) fn complete(document: &utoipa::openapi::OpenApi) -> Value {
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    let names = document["components"]["schemas"].clone();
+    let operations = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    let operations = operations.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());
+    for parameter in operations.filter_map(|operation| operation.get_mut("parameters")?.as_array_mut()).flatten() {
+        if let Some(kind) = parameter["schema"]["type"].as_array().and_then(|types| types.first().cloned()) {
+            parameter["schema"]["type"] = kind;
+        }
+        match parameter["name"].as_str() {
+            Some("collection") => {
+                parameter["schema"]["pattern"] = names["Collection"]["properties"]["name"]["pattern"].clone();
+            }
+            Some("id") => parameter["schema"]["pattern"] = names["Record"]["properties"]["id"]["pattern"].clone(),
+            _ => {}
+        }
+    }
+    document
+}
+
 /// The pages under `/docs`.
 pub(super) fn pages() -> Router<Arc<Shared>> {
     let config = Arc::new(Config::from("/openapi.json"));
-    let page = get(|_: Call, Path(file): Path<String>| async move { swagger(&file, &config) });
+    let page = get(async move |_: Call, file: Result<RawPathParams, RawPathParamsRejection>| {
+        // No file has a name that cannot be decoded.
+        let file = file.map_err(|_| not_found())?;
+        swagger(file.iter().next().map_or("", |(_, file)| file), &config)
+    });
     let problems = Bytes::from(problems());
     Router::new()
         .route("/docs", get(async |_: Call| Redirect::to("/docs/")))

@@ -1,14 +1,22 @@
 //! What every request gets, whatever answers it: an id, a place in a trace, one line in the log, its share of the
 //! metrics, the common headers, and its problem told in one form.
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
-use axum::{Router, body::Body, response::Response};
+use axum::{
+    Router,
+    body::Body,
+    response::{IntoResponse, Response},
+};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{
-    HeaderValue, Method, Request,
-    header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS},
+    HeaderValue, Method, Request, Version,
+    header::{ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, X_CONTENT_TYPE_OPTIONS},
 };
 use http_body::Body as HttpBody;
 use skep_proto::{Code, Error};
@@ -16,18 +24,30 @@ use tower::Service;
 use tracing::{Instrument, info_span};
 
 use super::{
+    Limits,
     access_log::Access,
+    body::LARGEST,
     follow::{Follow, X_REQUEST_ID},
+    host::{self, Hosts},
     problem::{self, Fault},
+    room::{self, Room},
 };
+
+/// The largest head of a request, in bytes.
+pub(super) const HEAD: usize = 32 << 10;
 
 /// The routes, and around them what all requests have in common. Cheap to clone.
 #[derive(Clone)]
-pub struct Envelope(Router);
+pub struct Envelope {
+    router: Router,
+    hosts: Hosts,
+    /// For bodies of answers.
+    room: Arc<Room>,
+}
 
 impl Envelope {
-    pub(super) fn new(router: Router) -> Self {
-        Self(router)
+    pub(super) fn new(router: Router, hosts: Hosts, limits: Limits) -> Self {
+        Self { router, hosts, room: Arc::new(Room::new(limits.bodies, limits.connections)) }
     }
 
     /// Answers one request of `client`. It never fails: what goes wrong is told in the response.
@@ -39,26 +59,75 @@ impl Envelope {
         let follow = Arc::new(Follow::new(request.headers()));
         let span = info_span!("request", http.request.id = follow.request_id(), trace.id = follow.trace.id());
         let mut access = Access::new(&request, client, follow.clone(), span.clone());
-        let is_head = request.method() == Method::HEAD;
+        let (method, is_http2) = (request.method().clone(), request.version() == Version::HTTP_2);
         request.extensions_mut().insert(follow.clone());
-        let answer = AssertUnwindSafe(self.0.clone().call(request)).catch_unwind().instrument(span).await;
-        let mut response = answer.map_or_else(|_| panicked(), |Ok(response)| response);
+        let mut response = if let Err(error) = self.admit(&request) {
+            follow.unread.store(!request.body().is_end_stream(), Relaxed);
+            refused(error)
+        } else {
+            let answer = AssertUnwindSafe(self.router.clone().call(request)).catch_unwind().instrument(span).await;
+            let response = answer.map_or_else(|_| panicked(), |Ok(response)| response);
+            self.charge(response, &method)
+        };
         if let Some(error) = response.extensions_mut().remove::<Error>() {
             problem::render(&mut response, &error, access.path(), follow.request_id());
             access.failed(error);
         }
-        if is_head {
+        if method == Method::HEAD {
             *response.body_mut() = Body::empty();
         }
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, follow.request_id.clone());
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        if !is_http2 && follow.unread.load(Relaxed) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         access.answered(&response);
+        response
+    }
+
+    /// Refuses what no route is to see.
+    fn admit<B: HttpBody>(&self, request: &Request<B>) -> Result<(), Error> {
+        let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+        if request.uri().path_and_query().map_or(0, |target| target.as_str().len()) + fields.sum::<usize>() > HEAD {
+            return Err(Error::new(Code::HeadTooLarge, "the head of the request is larger than 32 KiB"));
+        }
+        host::check(request, self.hosts)?;
+        if request.headers().get_all(CONTENT_ENCODING).iter().any(|coding| coding != "identity") {
+            return Err(Error::new(Code::UnsupportedMediaType, "bodies are taken without a coding"));
+        }
+        // What a write answers with is known too late to refuse it.
+        let is_large =
+            *request.method() == Method::PATCH || request.body().size_hint().exact().is_none_or(Room::is_large);
+        if !request.method().is_safe() && is_large && !self.room.has(LARGEST) {
+            return Err(room::overloaded());
+        }
+        Ok(())
+    }
+
+    /// Takes room for what the client has yet to read; without any a read is refused, and a write that is made is told.
+    fn charge(&self, mut response: Response, method: &Method) -> Response {
+        let bytes = response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+        match self.room.take(bytes) {
+            Ok(share) => _ = response.extensions_mut().insert(Arc::new(share)),
+            Err(error) if method.is_safe() => response = Fault(error).into_response(),
+            Err(_) => {}
+        }
         response
     }
 }
 
+fn refused(error: Error) -> Response {
+    let is_coding = error.code == Code::UnsupportedMediaType;
+    let mut response = Fault(error).into_response();
+    if is_coding {
+        // RFC 9110, 12.5.3
+        response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    response
+}
+
 fn panicked() -> Response {
-    axum::response::IntoResponse::into_response(Fault(Error::new(Code::Internal, "a handler panicked")))
+    Fault(Error::new(Code::Internal, "a handler panicked")).into_response()
 }

@@ -1,6 +1,6 @@
 //! What a request is followed by through the logs: its id, and the trace that it belongs to.
 
-use std::sync::OnceLock;
+use std::sync::{OnceLock, atomic::AtomicBool};
 
 use axum::extract::MatchedPath;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -14,6 +14,8 @@ pub(crate) struct Follow {
     pub(crate) trace: Trace,
     /// The template of the path; set by the handler that was found.
     pub(crate) route: OnceLock<MatchedPath>,
+    /// Whether its body was given up, so that no further request can follow on its connection.
+    pub(crate) unread: AtomicBool,
 }
 
 impl Follow {
@@ -24,6 +26,7 @@ impl Follow {
             request_id: sent.cloned().unwrap_or_else(|| header(&[&hex(rand::random::<[u8; 16]>())])),
             trace: Trace::new(headers),
             route: OnceLock::new(),
+            unread: AtomicBool::new(false),
         }
     }
 

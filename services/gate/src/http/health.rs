@@ -1,24 +1,33 @@
 //! Whether the gate lives, and whether it can do its work.
 
-use skep_proto::v1::ListCollectionsRequest;
+use std::sync::Arc;
 
-use super::{call::Call, problem::Fault, schema::Problem};
+use axum::extract::State;
+use skep_proto::{Code, Error};
+
+use super::{
+    call::{Call, Shared},
+    problem::Fault,
+    schema::Problem,
+};
 
 /// Whether the process lives
 #[utoipa::path(get, path = "/livez", tag = "Health", operation_id = "livez", responses(
-    (status = 200, body = String, content_type = "text/plain")
+    (status = 200, description = "The process lives", body = String, content_type = "text/plain")
 ))]
 pub(super) async fn livez(_: Call) -> &'static str {
     "ok\n"
 }
 
-/// Whether requests can be served: storage is asked
+/// Whether requests can be served: storage is asked, and no stop is under way
 #[utoipa::path(get, path = "/readyz", tag = "Health", operation_id = "readyz", responses(
-    (status = 200, body = String, content_type = "text/plain"),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
+    (status = 200, description = "Requests can be served", body = String, content_type = "text/plain"),
+    (status = "default", description = "What went wrong", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn readyz(call: Call) -> Result<&'static str, Fault> {
-    let message = ListCollectionsRequest { page_size: 1, ..ListCollectionsRequest::default() };
-    call.ask(message, |backend, request| backend.list_collections(request)).await?;
-    Ok("ok\n")
+pub(super) async fn readyz(_: Call, State(shared): State<Arc<Shared>>) -> Result<&'static str, Fault> {
+    let report = shared.ready.report().await;
+    if report.is_ready() {
+        return Ok("ok\n");
+    }
+    Err(Fault(Error::new(Code::Unavailable, format!("the gate is {}", report.status()))))
 }

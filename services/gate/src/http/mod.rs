@@ -1,6 +1,7 @@
 //! The REST door: its routes, and around them the envelope that every request gets.
 
 mod access_log;
+mod answer;
 mod body;
 mod call;
 mod collections;
@@ -10,6 +11,7 @@ mod envelope;
 mod follow;
 mod health;
 mod home;
+mod host;
 mod idempotency;
 mod json;
 mod members;
@@ -18,6 +20,7 @@ mod precondition;
 mod problem;
 mod query;
 mod records;
+mod room;
 mod schema;
 mod server;
 
@@ -25,6 +28,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::extract::Request;
 use bytes::Bytes;
+use kit::Readiness;
 use skep_proto::{Code, Error};
 use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -32,6 +36,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub use collections::definition;
 pub use envelope::Envelope;
 pub use home::{File, Home};
+pub use host::Hosts;
 pub use server::serve;
 
 use crate::backend::Backend;
@@ -57,7 +62,8 @@ pub struct Limits {
     pub call: Duration,
     /// How many connections are open at once; further ones wait to be accepted.
     pub connections: usize,
-    /// How many bytes of bodies are held at once; a further one is refused until there is room.
+    /// How many bytes of bodies are held at once, of requests and again of answers; a further one is refused until
+    /// there is room. Small ones have some beside.
     pub bodies: usize,
 }
 
@@ -77,17 +83,17 @@ impl Default for Limits {
     }
 }
 
-/// All routes over `backend`, without a listener.
-pub fn router(backend: Arc<dyn Backend>, home: &Home, limits: Limits) -> Envelope {
+/// All routes over `backend`, asked by the names `hosts`, without a listener. `/readyz` tells `ready`.
+pub fn router(backend: Arc<dyn Backend>, home: &Home, hosts: Hosts, ready: Readiness, limits: Limits) -> Envelope {
     let (router, document) = api().split_for_parts();
-    let document = Bytes::from(document.to_json().unwrap_or_default());
+    let document = Bytes::from(docs::complete(&document).to_string());
     let router = router
         .merge(docs::pages())
         .merge(home.routes())
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
-        .with_state(Arc::new(Shared::new(backend, limits, document)));
-    Envelope::new(router)
+        .with_state(Arc::new(Shared::new(backend, limits, ready, document)));
+    Envelope::new(router, hosts, limits)
 }
 
 /// The routes that the `OpenAPI` document tells of.
@@ -115,10 +121,21 @@ mod tests {
 
     #[test]
     fn the_document_tells_of_every_route() {
-        let mut document = api().into_openapi();
+        let mut document = docs::complete(&api().into_openapi());
         // Another path wants a look at its metrics, its documentation and its limits.
-        assert_eq!(document.paths.paths.len(), 7);
-        document.info.version = "[version]".to_owned();
-        insta::assert_json_snapshot!(document);
+        assert_eq!(document["paths"].as_object().unwrap().len(), 7);
+        document["info"]["version"] = "[version]".into();
+        let operations = || document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap());
+        for (method, operation) in operations() {
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                let what = format!("{} {method} {status}", operation["operationId"]);
+                assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{what}");
+            }
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                assert!(parameter["schema"]["type"].is_string(), "{parameter}");
+                assert_eq!(parameter["in"] == "path", parameter["schema"]["pattern"].is_string(), "{parameter}");
+            }
+        }
+        insta::assert_snapshot!(format!("{document:#}"));
     }
 }

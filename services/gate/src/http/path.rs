@@ -73,10 +73,13 @@ async fn segments<S: Send + Sync, const N: usize>(
     }))
 }
 
-pub(crate) const ID_FORM: &str = "a record's id is 1 to 128 of A-Z a-z 0-9 - _ . ~";
+pub(crate) const ID_FORM: &str = "a record's id is 1 to 128 of A-Z a-z 0-9 - _ . ~ and neither . nor ..";
 
+/// `.` and `..` are well-formed, but no client could ask for them: they vanish from a path (RFC 3986, 6.2.2.3).
 pub(crate) fn is_id(id: &str) -> bool {
-    (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte))
+    ![".", ".."].contains(&id)
+        && (1..=128).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte))
 }
 
 fn check_collection(name: &str) -> Result<(), Fault> {

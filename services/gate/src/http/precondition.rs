@@ -32,6 +32,18 @@ impl Condition<'_> {
         }
     }
 
+    /// Whether the state named `etag` is demanded, by strong comparison: for `If-Match` where it is read.
+    ///
+    /// # Errors
+    ///
+    /// `precondition_failed`
+    pub(crate) fn met_by(&self, etag: &str) -> Result<(), Error> {
+        if matches!(self, Self::Any) || self.strong().contains(&etag) {
+            return Ok(());
+        }
+        Err(Error::new(Code::PreconditionFailed, "the state has none of the entity tags in If-Match"))
+    }
+
     /// The tags that can match strongly, for `If-Match`: a weak one never does.
     pub(crate) fn strong(&self) -> Vec<&str> {
         match self {

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 #[derive(ToSchema)]
 pub(super) struct Record {
     /// A UUIDv7 unless the client chose one.
-    #[schema(pattern = "^[A-Za-z0-9_.~-]{1,128}$")]
+    #[schema(pattern = "^(?!\\.{1,2}$)[A-Za-z0-9_.~-]{1,128}$")]
     id: String,
     /// What is kept, to the byte: at most 1 MiB, 32 levels deep.
     data: HashMap<String, serde_json::Value>,
@@ -33,7 +33,7 @@ pub(super) struct NewRecord {
     /// What is to be kept.
     data: HashMap<String, serde_json::Value>,
     /// Chosen by the client; made up when absent.
-    #[schema(pattern = "^[A-Za-z0-9_.~-]{1,128}$")]
+    #[schema(pattern = "^(?!\\.{1,2}$)[A-Za-z0-9_.~-]{1,128}$")]
     id: Option<String>,
 }
 
@@ -58,10 +58,10 @@ pub(super) struct Records {
 pub(super) struct Collection {
     #[schema(pattern = "^[a-z][a-z0-9_-]{0,62}$")]
     name: String,
-    /// A JSON Schema (2020-12) that `data` satisfies.
+    /// A JSON Schema (2020-12) that `data` satisfies; always null yet.
     #[schema(required)]
     schema: Option<serde_json::Value>,
-    /// The indexed fields of `data`, as dotted paths.
+    /// The indexed fields of `data`, as dotted paths; kept, not in force yet.
     indexes: Vec<String>,
     rules: Rules,
     /// RFC 3339 with microseconds.
@@ -75,14 +75,15 @@ pub(super) struct Collection {
 /// A collection as it is to be.
 #[derive(ToSchema)]
 pub(super) struct Definition {
-    /// A JSON Schema (2020-12) that `data` must satisfy, at most 64 KiB.
+    /// A JSON Schema (2020-12) that `data` must satisfy, at most 64 KiB. Not supported yet: refused.
     schema: Option<serde_json::Value>,
-    /// The fields of `data` to index, as dotted paths; at most 20.
+    /// The fields of `data` to index, as dotted paths; at most 20. Kept, not in force yet.
     indexes: Option<Vec<String>>,
     rules: Option<Rules>,
 }
 
 /// Who may do what: CEL expressions of at most 4 KiB. An absent rule admits administrators only.
+/// Kept, not in force yet: everybody may do everything.
 #[derive(ToSchema)]
 pub(super) struct Rules {
     list: Option<String>,

@@ -1,34 +1,39 @@
 //! Connections: accepted, served over HTTP/1.1 or HTTP/2 as they begin, bounded in number and time, and drained.
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::poll_fn, io, net::SocketAddr, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
+use metrics::counter;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    time::{sleep, timeout},
+    time::{Instant, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use super::{
     Limits,
-    connection::{Activity, BusyBody, Watched},
-    envelope::Envelope,
+    answer::Answer,
+    connection::{Activity, Watched},
+    envelope::{self, Envelope},
+    room::Share,
 };
 
-/// The largest head of a request, in bytes: beyond it hyper answers 431.
-const HEAD: usize = 32 << 10;
+/// The largest head of a request that hyper reads, in bytes, so that the envelope can tell of one that is too large.
+const HEAD: usize = 2 * envelope::HEAD;
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 64;
 /// A silent HTTP/2 client is asked for a sign of life after this, and given up after as much again.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// Without file descriptors or memory nothing can be accepted for a moment.
 const EXHAUSTED: Duration = Duration::from_millis(100);
+/// That is told once in so long.
+const TOLD: Duration = Duration::from_secs(1);
 
 /// Serves connections until `shutdown`; then accepts no more, closes those without a request, and returns when every
 /// request under way is answered. That has no bound of its own.
@@ -37,9 +42,10 @@ pub async fn serve(listener: TcpListener, envelope: Envelope, limits: Limits, sh
     let slots = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
     let accepting = async {
+        let mut told = None;
         loop {
             let slot = slots.clone().acquire_owned().await;
-            let (stream, peer) = accept(&listener).await;
+            let (stream, peer) = accept(&listener, &mut told).await;
             let (builder, envelope, shutdown) = (builder.clone(), envelope.clone(), shutdown.child_token());
             connections.spawn(async move {
                 connection(&builder, stream, peer, &envelope, limits, &shutdown).await;
@@ -54,7 +60,7 @@ pub async fn serve(listener: TcpListener, envelope: Envelope, limits: Limits, sh
 }
 
 fn builder(limits: Limits) -> Builder<Streams> {
-    let mut builder = Builder::new(Streams(limits.body + limits.call + limits.write));
+    let mut builder = Builder::new(Streams(limits.body.max(limits.call).max(limits.write) + limits.linger));
     // The stream watches the time. A client that has closed its side may still read the answer.
     builder.http1().header_read_timeout(None).max_buf_size(HEAD).half_close(true);
     builder
@@ -67,7 +73,8 @@ fn builder(limits: Limits) -> Builder<Streams> {
     builder
 }
 
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+/// The next connection; `told` is when it was last told that there can be none.
+async fn accept(listener: &TcpListener, told: &mut Option<Instant>) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
@@ -75,7 +82,10 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {
             }
             Err(error) => {
-                warn!(error.message = %error, "cannot accept connections");
+                if told.is_none_or(|told| told.elapsed() >= TOLD) {
+                    *told = Some(Instant::now());
+                    warn!(error.message = %error, "cannot accept connections");
+                }
                 sleep(EXHAUSTED).await;
             }
         }
@@ -95,8 +105,9 @@ async fn connection(
     let service = service_fn(|request: http::Request<Incoming>| {
         let (busy, envelope) = (activity.begin(request.version()), envelope.clone());
         async move {
-            let response = envelope.serve(request, Some(peer.ip())).await;
-            Ok::<_, Infallible>(response.map(|body| BusyBody { body, _busy: busy }))
+            let mut response = envelope.serve(request, Some(peer.ip())).await;
+            let share = response.extensions_mut().remove::<Arc<Share>>();
+            Ok::<_, Infallible>(response.map(|body| Answer::new(body, share, busy)))
         }
     });
     let stream = TokioIo::new(Watched::new(stream, activity.clone(), limits));
@@ -106,21 +117,40 @@ async fn connection(
         served = &mut serving => served,
         () = shutdown.cancelled() => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            // Nothing is awaited from a client that has asked nothing: not the rest of a head, no sign of life.
+            let quiet = async { while !activity.is_quiet(limits.linger) { sleep(limits.linger).await } };
+            tokio::select! {
+                served = &mut serving => served,
+                () = quiet => return,
+            }
         }
     };
     if let Err(error) = served {
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            counter!("skep_http_connections_refused_total").increment(1);
+        }
         debug!(client.ip = %peer.ip(), error.message = %error, "connection broke off");
     }
 }
 
-/// Runs the requests of HTTP/2 connections, each for so long at most: one whose client takes nothing of its answer
-/// waits for the flow control alone.
+/// Runs the requests of HTTP/2 connections, and gives one up when nothing has moved it for so long: one whose client
+/// takes nothing of its answer waits for the flow control alone.
 #[derive(Clone)]
 struct Streams(Duration);
 
 impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        TokioExecutor::new().execute(timeout(self.0, stream));
+        let limit = self.0;
+        TokioExecutor::new().execute(async move {
+            let (mut stream, mut still) = (pin!(stream), pin!(sleep(limit)));
+            poll_fn(|cx| {
+                if still.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                still.as_mut().reset(Instant::now() + limit);
+                stream.as_mut().poll(cx).map(drop)
+            })
+            .await;
+        });
     }
 }

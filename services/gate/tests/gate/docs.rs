@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use gate::{File, Home, Limits, backend::Local};
+use gate::{File, Home, Hosts, Limits, backend::Local};
 use http::Request;
 use http_body_util::BodyExt;
+use kit::Readiness;
 
 use crate::house::{Routes, engine};
 
@@ -50,11 +51,17 @@ async fn a_site_of_its_own_is_served() {
         File { path: "/", content_type: "text/html; charset=utf-8", bytes: b"<!doctype html>" },
         File { path: "/page.js", content_type: "text/javascript", bytes: b"1" },
     ]);
-    let envelope = gate::http::router(Arc::new(Local::new(engine)), &home, Limits::default());
+    let envelope =
+        gate::http::router(Arc::new(Local::new(engine)), &home, Hosts::Any, Readiness::default(), Limits::default());
+    let ask = async |path| {
+        let request = Request::get(path).header("host", "x").body(axum::body::Body::empty()).unwrap();
+        envelope.serve(request, None).await
+    };
+    assert_eq!(ask("/readyz").await.status(), 503, "the process has not said what it needs");
     for (path, kind, body) in
         [("/", "text/html; charset=utf-8", "<!doctype html>"), ("/page.js", "text/javascript", "1")]
     {
-        let response = envelope.serve(Request::get(path).body(axum::body::Body::empty()).unwrap(), None).await;
+        let response = ask(path).await;
         assert_eq!(response.headers()["content-type"], kind);
         assert!(response.headers().contains_key("content-security-policy"));
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), body);

@@ -7,12 +7,13 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use gate::{
-    Home, Limits,
+    Home, Hosts, Limits,
     backend::{Backend, Local},
     http::{Envelope, router, serve},
 };
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
+use kit::Readiness;
 use serde_json::Value;
 use skep_proto::{Error, v1::*};
 use storage::{Engine, store::embedded::Embedded};
@@ -50,7 +51,9 @@ impl Routes {
         let collection = Some(Collection { name: "collections/c".into(), ..Collection::default() });
         let definition = UpdateCollectionRequest { collection, allow_missing: true };
         Local::new(engine.clone()).update_collection(tonic::Request::new(definition)).await.unwrap();
-        Self { envelope: router(backend(engine), &Home::Docs, limits), _folder: folder }
+        let (backend, ready) = (backend(engine), Readiness::default());
+        gate::check_storage(&backend, &ready);
+        Self { envelope: router(backend, &Home::Docs, Hosts::Any, ready, limits), _folder: folder }
     }
 
     pub(crate) async fn ask(
@@ -61,6 +64,10 @@ impl Routes {
         body: impl Into<Body>,
     ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
+        // A test may name another host, or several.
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request = request.header("host", "x");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -139,6 +146,13 @@ impl Gate {
         let answer = self.exchange(b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"), "{answer}");
     }
+}
+
+/// The head of a request with a body, but for the empty line at its end.
+pub(crate) fn post(length: usize) -> String {
+    format!(
+        "POST /v1/collections/c/records HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n"
+    )
 }
 
 /// What still comes until the connection closes, also where it is reset.

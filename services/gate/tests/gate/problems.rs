@@ -73,6 +73,15 @@ async fn bad_requests_are_told_by_their_code() {
         ("GET", "/v1/collections?page_token=%f", &[], "", 400, "invalid_argument"),
         ("PUT", "/v1/collections/d", &[JSON], "{\"rules\":{\"get\":1}}", 400, "invalid_body"),
         ("PUT", "/v1/collections/d", &[JSON, ("if-none-match", "*")], "{}", 400, "unsupported"),
+        ("GET", "/v1/collections/c/records/%2E%2E", &[], "", 400, "invalid_argument"),
+        ("POST", RECORDS, &[JSON], "{\"data\":{},\"id\":\".\"}", 400, "invalid_body"),
+        ("GET", "/livez", &[("host", "a b/c")], "", 400, "invalid_argument"),
+        ("GET", "/livez", &[("host", "a"), ("host", "a")], "", 400, "invalid_argument"),
+        ("GET", "/docs/%ff", &[], "", 404, "route_not_found"),
+        ("GET", "/v1/collections/c/records/a", &[("if-match", "\"nope\"")], "", 412, "precondition_failed"),
+        ("GET", "/v1/collections/c", &[("if-match", "\"nope\"")], "", 412, "precondition_failed"),
+        ("GET", RECORDS, &[("if-match", "\"nope\"")], "", 400, "unsupported"),
+        ("POST", RECORDS, &[JSON, ("content-encoding", "gzip")], "{\"data\":{}}", 415, "unsupported_media_type"),
         ("GET", "/v2", &[], "", 404, "route_not_found"),
         ("GET", "/v1/collections/c/records/", &[], "", 404, "route_not_found"),
         ("POST", "/v1/collections/c/records:batch", &[JSON], "{}", 404, "route_not_found"),
@@ -130,6 +139,9 @@ async fn problems_come_with_the_headers_that_help() {
     let mut methods: Vec<_> = answer.header("allow").split(',').map(str::trim).collect();
     methods.sort_unstable();
     assert_eq!(methods, ["GET", "HEAD", "POST"]);
+    let coded = routes.ask("POST", RECORDS, &[JSON, ("content-encoding", "gzip")], "{}").await;
+    assert_eq!(coded.header("accept-encoding"), "identity");
+    assert_eq!(routes.ask("POST", RECORDS, &[], "{}").await.header("accept-encoding"), "", "of another cause");
     let head = routes.ask("HEAD", "/none", &[], "").await;
     assert_eq!((head.status.as_u16(), head.body.len()), (404, 0));
     assert_ne!(head.header("content-length"), "0");

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use gate::{Home, Limits, backend::remote, http::router};
+use gate::{Home, Hosts, Limits, backend::remote, http::router};
 use http::Request;
 use http_body_util::BodyExt;
+use kit::Readiness;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -20,9 +21,15 @@ async fn told(stored: Option<&'static str>, sent: Option<&str>) -> [(u16, Value)
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
     let serving = tokio::spawn(async move { storage::grpc::serve(engine, listener, stored, stop).await });
-    let envelope = router(Arc::new(remote::connect(&authority, sent).unwrap()), &Home::Docs, Limits::default());
+    let envelope = router(
+        Arc::new(remote::connect(&authority, sent).unwrap()),
+        &Home::Docs,
+        Hosts::Any,
+        Readiness::default(),
+        Limits::default(),
+    );
     let ask = async || {
-        let request = Request::get("/v1/collections/c").body(axum::body::Body::empty()).unwrap();
+        let request = Request::get("/v1/collections/c").header("host", "x").body(axum::body::Body::empty()).unwrap();
         let response = envelope.serve(request, None).await;
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -54,9 +61,16 @@ async fn the_largest_page_comes_over_the_hop() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let authority = listener.local_addr().unwrap().to_string().parse().unwrap();
     let serving = tokio::spawn(storage::grpc::serve(engine, listener, None, CancellationToken::new()));
-    let envelope = router(Arc::new(remote::connect(&authority, None).unwrap()), &Home::Docs, Limits::default());
+    let envelope = router(
+        Arc::new(remote::connect(&authority, None).unwrap()),
+        &Home::Docs,
+        Hosts::Any,
+        Readiness::default(),
+        Limits::default(),
+    );
     let ask = async |method: &str, path: &str, body: String| {
-        let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        let request =
+            Request::builder().method(method).uri(path).header("host", "x").header("content-type", "application/json");
         let response = envelope.serve(request.body(axum::body::Body::from(body)).unwrap(), None).await;
         assert!(response.status().is_success(), "{method} {path}: {response:?}");
         serde_json::from_slice::<Value>(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
@@ -87,8 +101,14 @@ async fn a_storage_that_hangs_up_is_told_as_such() {
             stream.readable().await.unwrap();
         }
     });
-    let envelope = router(Arc::new(remote::connect(&authority, None).unwrap()), &Home::Docs, Limits::default());
-    let request = Request::get("/v1/collections/c").body(axum::body::Body::empty()).unwrap();
+    let envelope = router(
+        Arc::new(remote::connect(&authority, None).unwrap()),
+        &Home::Docs,
+        Hosts::Any,
+        Readiness::default(),
+        Limits::default(),
+    );
+    let request = Request::get("/v1/collections/c").header("host", "x").body(axum::body::Body::empty()).unwrap();
     assert_eq!(envelope.serve(request, None).await.status(), 503);
     hanging_up.abort();
 }

@@ -79,6 +79,9 @@ async fn a_put_makes_or_replaces_as_its_preconditions_say() {
         assert_eq!(unchanged.header("etag"), replaced.header("etag"));
     }
     assert_eq!(routes.ask("GET", &path, &[("if-none-match", "\"x\"")], "").await.status, 200);
+    for demanded in ["*", replaced.header("etag")] {
+        assert_eq!(routes.ask("GET", &path, &[("if-match", demanded)], "").await.status, 200, "{demanded}");
+    }
     let missing = format!("{RECORDS}/none");
     for tags in ["*", "\"x\"", "\"x\", \"y\"", "W/\"x\""] {
         let answer = routes.ask("DELETE", &missing, &[("if-match", tags)], "").await;

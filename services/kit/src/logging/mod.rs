@@ -25,7 +25,7 @@ use std::{
 use anyhow::Context;
 use tracing::warn;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter, layer::SubscriberExt};
 
 use self::{file::LogFile, lines::Lines};
 pub(crate) use losses::Losses;
@@ -64,10 +64,15 @@ pub(crate) struct Options {
 pub(crate) struct Directives(String);
 
 impl FromStr for Directives {
-    type Err = tracing_subscriber::filter::ParseError;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        EnvFilter::builder().parse(text).map(|_| Self(text.to_owned()))
+        // A bare word that is no level would be a target, for whose sake all others fall silent.
+        let is_level = |part: &str| part.is_empty() || part.contains('=') || part.parse::<LevelFilter>().is_ok();
+        if let Some(part) = text.split(',').map(str::trim).find(|part| !is_level(part)) {
+            return Err(format!("{part:?} is neither a level nor target=level"));
+        }
+        EnvFilter::builder().parse(text).map(|_| Self(text.to_owned())).map_err(|error| error.to_string())
     }
 }
 

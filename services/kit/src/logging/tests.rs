@@ -190,5 +190,8 @@ fn an_instance_is_fit_for_the_name_of_a_file() {
 #[test]
 fn directives_are_checked() {
     assert!("info,gate=debug".parse::<Directives>().is_ok());
-    assert!("gate=loud".parse::<Directives>().is_err());
+    assert!("WARN,gate[request{a=1}]=debug".parse::<Directives>().is_ok());
+    for wrong in ["gate=loud", "inof", "info,gate"] {
+        assert!(wrong.parse::<Directives>().is_err(), "{wrong}");
+    }
 }

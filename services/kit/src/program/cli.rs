@@ -43,7 +43,11 @@ pub(super) fn parse<C: Config>(
     let mut values = Sources { flag: &flag, env }.read(&settings);
     if name == HEALTHCHECK {
         let url = matches.get_one::<OsString>(URL).map(|url| url.to_string_lossy().into_owned());
-        return Call::Healthcheck(url.unwrap_or_else(|| own_url(&mut values)));
+        let url = url.unwrap_or_else(|| own_url(&mut values));
+        // A check may run where the secrets of its process cannot be read.
+        let faults: Vec<_> =
+            values.faults().iter().filter(|fault| fault.starts_with("METRICS_ADDR ")).cloned().collect();
+        return if faults.is_empty() { Call::Healthcheck(url) } else { refuse(program, "cannot ask", &faults) };
     }
     checked(program, matches, values)
 }
@@ -53,12 +57,16 @@ fn checked<C: Config>(program: &Program, matches: &ArgMatches, mut values: Value
     match values.faults() {
         [] if matches.get_flag(PRINT_CONFIG) => Call::Print(values.print()),
         [] => Call::Serve(common, config),
-        faults => Call::Refuse(format!(
-            "{name} does not start: its settings are at fault.\n  {faults}\nSee {name} --help.\n",
-            name = program.name,
-            faults = faults.join("\n  "),
-        )),
+        faults => refuse(program, "does not start", faults),
     }
+}
+
+fn refuse<C>(program: &Program, what: &str, faults: &[String]) -> Call<C> {
+    Call::Refuse(format!(
+        "{name} {what}: its settings are at fault.\n  {faults}\nSee {name} --help.\n",
+        name = program.name,
+        faults = faults.join("\n  "),
+    ))
 }
 
 /// Every setting once, the service's own first, with the program's defaults.

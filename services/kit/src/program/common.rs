@@ -17,6 +17,9 @@ const LOG_KEEP_DAYS: Setting = Setting::new("LOG_KEEP_DAYS", "after how many day
 const LOG_KEEP_BYTES: Setting =
     Setting::new("LOG_KEEP_BYTES", "how much space a service's log files may take").default("1GiB");
 
+/// A century: what is longer is a slip, and beyond what times can be reckoned with.
+const MOST_DAYS: u32 = 36_500;
+
 /// The settings of every process.
 pub(super) struct Common {
     pub(super) metrics_addr: SocketAddr,
@@ -30,13 +33,17 @@ impl Config for Common {
     }
 
     fn read(values: &mut Values) -> Self {
+        let keep_days = values.value(&LOG_KEEP_DAYS);
+        if keep_days > MOST_DAYS {
+            values.fault("LOG_KEEP_DAYS", format_args!("is {keep_days}, more than {MOST_DAYS}. Give fewer days."));
+        }
         Self {
             metrics_addr: values.value::<Address>(&METRICS_ADDR).0,
             drain: Duration::from_secs(values.value(&DRAIN_SECONDS)),
             logs: logging::Options {
                 dir: values.value::<PathBuf>(&LOG_DIR),
                 directives: values.value::<Directives>(&LOG),
-                keep_days: values.value(&LOG_KEEP_DAYS),
+                keep_days,
                 keep_bytes: values.value::<ByteSize>(&LOG_KEEP_BYTES).as_u64(),
             },
         }

@@ -3,6 +3,7 @@
 mod cli;
 mod common;
 mod drain;
+mod files;
 mod healthcheck;
 
 use std::{
@@ -53,6 +54,8 @@ pub struct Process {
     pub ready: Readiness,
     /// The name of this replica: its container's or machine's host name.
     pub instance: Arc<str>,
+    /// How many connections a door may hold at once: what the limit of open files leaves to each of two.
+    pub connections: usize,
     /// How long finishing may take, from the cancellation of `shutdown` on.
     pub drain: Duration,
 }
@@ -94,13 +97,14 @@ fn start<C: Config>(
 ) -> anyhow::Result<()> {
     let runtime = runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     let instance = logging::instance();
+    let logs = logging::start(program, &common.logs, &instance)?;
     let process = Process {
         shutdown: CancellationToken::new(),
         ready: Readiness::default(),
         instance: instance.as_str().into(),
+        connections: files::connections(),
         drain: common.drain,
     };
-    let logs = logging::start(program, &common.logs, &instance)?;
     let result = runtime.block_on(async {
         let metrics = metrics::install(program)?;
         let signals = drain::Signals::new()?;

@@ -19,8 +19,6 @@ use tokio::{
 use tokio_stream::Stream;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
-/// Connections at once; further ones wait to be accepted.
-const CONNECTIONS: usize = 4096;
 /// The bytes with which every HTTP/2 connection begins (RFC 9113, 3.4).
 const PREFACE: usize = 24;
 /// How long they may take.
@@ -28,9 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Without file descriptors or memory nothing can be accepted for a moment.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
-/// The connections that `listener` accepts.
-pub(super) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<Connection>> {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+/// The connections that `listener` accepts, so many at once; further ones wait.
+pub(super) fn incoming(listener: TcpListener, connections: usize) -> impl Stream<Item = io::Result<Connection>> {
+    let slots = Arc::new(Semaphore::new(connections));
     futures_util::stream::unfold((listener, slots), async |(listener, slots)| {
         let slot = Arc::clone(&slots).acquire_owned().await.ok()?;
         let stream = accept(&listener).await;
@@ -125,7 +123,7 @@ mod tests {
     async fn who_does_not_begin_is_cut_and_who_has_begun_may_be_silent() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let mut incoming = Box::pin(incoming(listener));
+        let mut incoming = Box::pin(incoming(listener, 8));
         for (sent, cut) in [(0, true), (PREFACE - 1, true), (PREFACE, false)] {
             let mut client = TcpStream::connect(addr).await.unwrap();
             let mut served = incoming.next().await.unwrap().unwrap();

@@ -37,11 +37,13 @@ const LONGEST_CALL: Duration = Duration::from_secs(30);
 
 /// Serves the contract, `grpc.health.v1.Health` and reflection until `shutdown`, then finishes what is in flight.
 ///
-/// Callers of the contract must bear `token`, if there is one, as `authorization: Bearer TOKEN`.
+/// Callers of the contract must bear `token`, if there is one, as `authorization: Bearer TOKEN`; at most so many
+/// `connections` are open at once.
 pub async fn serve(
     engine: Arc<Engine>,
     listener: TcpListener,
     token: Option<&str>,
+    connections: usize,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -56,7 +58,7 @@ pub async fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_max_header_list_size(32 << 10)
         .add_routes(contract(engine, token).add_service(health).add_service(reflection));
-    server.serve_with_incoming_shutdown(incoming(listener), shutdown.cancelled_owned()).await?;
+    server.serve_with_incoming_shutdown(incoming(listener, connections), shutdown.cancelled_owned()).await?;
     watch.await?;
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::http::{call::Call, path::CollectionPath, precondition, problem::Fault
     ),
     responses(
         (status = 204, description = "There is no such collection any more"),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "What went wrong", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn delete(

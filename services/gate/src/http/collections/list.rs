@@ -1,12 +1,12 @@
 use std::borrow::Cow;
 
 use axum::response::Response;
-use http::Uri;
+use http::{HeaderMap, Uri, header::IF_MATCH};
 use skep_proto::v1::{self, ListCollectionsRequest};
 
 use crate::http::{
     call::Call,
-    json,
+    json, precondition,
     problem::Fault,
     query,
     schema::{Collections, Problem},
@@ -25,11 +25,12 @@ use crate::http::{
         ("page_token" = Option<String>, Query, description = "The `next_page_token` of the page before"),
     ),
     responses(
-        (status = 200, body = Collections),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "A page of definitions", body = Collections),
+        (status = "default", description = "What went wrong", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn list(call: Call, uri: Uri) -> Result<Response, Fault> {
+pub(super) async fn list(call: Call, uri: Uri, headers: HeaderMap) -> Result<Response, Fault> {
+    precondition::refuse(&headers, &[IF_MATCH])?;
     let [page_size, page_token] = query::parameters(&uri, ["page_size", "page_token"])?;
     let message = ListCollectionsRequest {
         page_size: query::page_size(page_size.as_deref())?,

@@ -35,12 +35,12 @@ use crate::http::{
     ),
     request_body = Definition,
     responses(
-        (status = 200, body = Collection, headers(("ETag" = String, description = "Names this state of the definition"))),
-        (status = 201, body = Collection, headers(
+        (status = 200, description = "The definition", body = Collection, headers(("ETag" = String, description = "Names this state of the definition"))),
+        (status = 201, description = "The definition, made", body = Collection, headers(
             ("ETag" = String, description = "Names this state of the definition"),
             ("Location" = String, description = "The collection's path"),
         )),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "What went wrong", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn put(call: Call, path: CollectionPath, request: Request) -> Result<Response, Fault> {

@@ -28,11 +28,11 @@ use crate::http::{
     ),
     request_body = NewRecord,
     responses(
-        (status = 201, body = Record, headers(
+        (status = 201, description = "The record, made", body = Record, headers(
             ("ETag" = String, description = "Names this state of the record"),
             ("Location" = String, description = "The record's path"),
         )),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "What went wrong", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn create(call: Call, path: CollectionPath, request: Request) -> Result<Response, Fault> {
@@ -47,6 +47,7 @@ pub(super) async fn create(call: Call, path: CollectionPath, request: Request) -
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
         caller: call.caller(),
+        attempt: 0,
     };
     let made = call.ask(message, |backend, request| backend.create_record(request)).await?;
     json::record(StatusCode::CREATED, made.record, Some(&path.name()))

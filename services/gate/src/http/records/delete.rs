@@ -18,7 +18,7 @@ use crate::http::{call::Call, path::RecordPath, precondition, problem::Fault, sc
     ),
     responses(
         (status = 204, description = "There is no such record any more"),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "What went wrong", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn delete(call: Call, path: RecordPath, headers: HeaderMap) -> Result<StatusCode, Fault> {
@@ -30,6 +30,7 @@ pub(super) async fn delete(call: Call, path: RecordPath, headers: HeaderMap) -> 
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
         caller: call.caller(),
+        attempt: 0,
     };
     call.ask(message, |backend, request| backend.delete_record(request)).await?;
     Ok(StatusCode::NO_CONTENT)

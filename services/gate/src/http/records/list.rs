@@ -1,13 +1,14 @@
 use std::borrow::Cow;
 
 use axum::response::Response;
-use http::Uri;
+use http::{HeaderMap, Uri, header::IF_MATCH};
 use skep_proto::{Code, Error, v1::ListRecordsRequest};
 
 use crate::http::{
     call::Call,
     json,
     path::CollectionPath,
+    precondition,
     problem::Fault,
     query,
     schema::{Problem, Records},
@@ -25,16 +26,17 @@ use crate::http::{
         ("collection" = String, Path),
         ("page_size" = Option<u32>, Query, description = "How many at most: 30 when absent or 0, and never more than 1000"),
         ("page_token" = Option<String>, Query, description = "The `next_page_token` of the page before"),
-        ("filter" = Option<String>, Query, description = "An AIP-160 expression"),
-        ("order_by" = Option<String>, Query, description = "`name` or `name desc`; `created_at desc` when absent"),
-        ("fields" = Option<String>, Query, description = "The members to show"),
+        ("filter" = Option<String>, Query, description = "An AIP-160 expression; not supported yet"),
+        ("order_by" = Option<String>, Query, description = "`created_at desc`, which it is when absent; no other is supported yet"),
+        ("fields" = Option<String>, Query, description = "The members to show; not supported yet"),
     ),
     responses(
-        (status = 200, body = Records),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "A page of records", body = Records),
+        (status = "default", description = "What went wrong", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn list(call: Call, path: CollectionPath, uri: Uri) -> Result<Response, Fault> {
+pub(super) async fn list(call: Call, path: CollectionPath, uri: Uri, headers: HeaderMap) -> Result<Response, Fault> {
+    precondition::refuse(&headers, &[IF_MATCH])?;
     let names = ["page_size", "page_token", "filter", "order_by", "fields"];
     let [page_size, page_token, filter, order_by, fields] = query::parameters(&uri, names)?;
     if fields.is_some_and(|fields| !fields.is_empty()) {

@@ -38,8 +38,8 @@ use crate::http::{
         (Vec<serde_json::Value> = "application/json-patch+json"),
     )),
     responses(
-        (status = 200, body = Record, headers(("ETag" = String, description = "Names this state of the record"))),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The record", body = Record, headers(("ETag" = String, description = "Names this state of the record"))),
+        (status = "default", description = "What went wrong", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn patch(call: Call, path: RecordPath, request: Request) -> Response {
@@ -66,6 +66,7 @@ async fn apply(call: Call, path: RecordPath, request: Request) -> Result<Respons
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
         caller: call.caller(),
+        attempt: 0,
     };
     let written = call.ask(message, |backend, request| backend.patch_record(request)).await?;
     json::record(StatusCode::OK, written.record, None)

@@ -37,12 +37,12 @@ use crate::http::{
     ),
     request_body = Replacement,
     responses(
-        (status = 200, body = Record, headers(("ETag" = String, description = "Names this state of the record"))),
-        (status = 201, body = Record, headers(
+        (status = 200, description = "The record", body = Record, headers(("ETag" = String, description = "Names this state of the record"))),
+        (status = 201, description = "The record, made", body = Record, headers(
             ("ETag" = String, description = "Names this state of the record"),
             ("Location" = String, description = "The record's path"),
         )),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "What went wrong", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn replace(call: Call, path: RecordPath, request: Request) -> Result<Response, Fault> {
@@ -71,6 +71,7 @@ pub(super) async fn replace(call: Call, path: RecordPath, request: Request) -> R
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
         caller: call.caller(),
+        attempt: 0,
     };
     let written = call.ask(message, |backend, request| backend.update_record(request)).await?;
     if written.created {
@@ -90,6 +91,7 @@ async fn create_only(call: &Call, path: RecordPath, record: v1::Record, names: N
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
         caller: call.caller(),
+        attempt: 0,
     };
     let made = call.ask(message, |backend, request| backend.create_record(request)).await;
     let made = made.map_err(|error| match error.code {
