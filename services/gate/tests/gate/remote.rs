@@ -20,7 +20,7 @@ async fn told(stored: Option<&'static str>, sent: Option<&str>) -> [(u16, Value)
     let authority = listener.local_addr().unwrap().to_string().parse().unwrap();
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
-    let serving = tokio::spawn(async move { storage::grpc::serve(engine, listener, stored, stop).await });
+    let serving = tokio::spawn(async move { storage::grpc::serve(engine, listener, stored, 64, stop).await });
     let envelope = router(
         Arc::new(remote::connect(&authority, sent).unwrap()),
         &Home::Docs,
@@ -60,7 +60,7 @@ async fn the_largest_page_comes_over_the_hop() {
     let (engine, _folder) = engine();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let authority = listener.local_addr().unwrap().to_string().parse().unwrap();
-    let serving = tokio::spawn(storage::grpc::serve(engine, listener, None, CancellationToken::new()));
+    let serving = tokio::spawn(storage::grpc::serve(engine, listener, None, 64, CancellationToken::new()));
     let envelope = router(
         Arc::new(remote::connect(&authority, None).unwrap()),
         &Home::Docs,
