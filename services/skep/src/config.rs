@@ -19,7 +19,7 @@ pub(crate) struct Config {
 impl kit::Config for Config {
     fn settings() -> Vec<Setting> {
         let mut settings = vec![gate::GATE_ADDR, EXAMPLE];
-        settings.extend(storage::Config::settings());
+        settings.extend(storage::Config::embedded_settings());
         settings
     }
 
@@ -28,6 +28,6 @@ impl kit::Config for Config {
         if !gate_addr.ip().is_loopback() {
             values.fault("GATE_ADDR", format!("is {gate_addr}, beyond this machine, and nobody is asked who they are yet: give a loopback address such as 127.0.0.1:8082, and put a proxy that knows your users before it."));
         }
-        Self { gate_addr, storage: storage::Config::read(values), example: values.get(&EXAMPLE) }
+        Self { gate_addr, storage: storage::Config::read_embedded(values), example: values.get(&EXAMPLE) }
     }
 }

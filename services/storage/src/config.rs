@@ -5,6 +5,8 @@ use kit::{
     config::{Address, INTERNAL_TOKEN, Setting, Values},
 };
 
+use crate::store::cassandra;
+
 /// Where gRPC is served.
 pub const STORAGE_ADDR: Setting =
     Setting::new("STORAGE_ADDR", "the address where gRPC is served").default("0.0.0.0:8081");
@@ -19,28 +21,61 @@ pub const ALLOW_INSECURE: Setting =
 pub struct Config {
     /// [`STORAGE_ADDR`].
     pub addr: SocketAddr,
-    /// [`DATA_DIR`].
-    pub data_dir: PathBuf,
+    /// Where the records are kept.
+    pub store: StoreConfig,
     /// [`INTERNAL_TOKEN`].
     pub token: Option<Secret>,
 }
 
-impl kit::Config for Config {
-    fn settings() -> Vec<Setting> {
+/// Where the records are kept.
+#[derive(Clone, Debug)]
+pub enum StoreConfig {
+    /// In a folder: [`DATA_DIR`].
+    Embedded(PathBuf),
+    /// In a cluster: [`cassandra::CASSANDRA_HOSTS`] and what belongs to it.
+    Cassandra(cassandra::Settings),
+}
+
+impl Config {
+    /// The settings without those of a cluster, for a program that has all in one process.
+    pub fn embedded_settings() -> Vec<Setting> {
         vec![STORAGE_ADDR, DATA_DIR, INTERNAL_TOKEN, ALLOW_INSECURE]
     }
 
-    fn read(values: &mut Values) -> Self {
+    /// Reads [`embedded_settings`](Self::embedded_settings).
+    pub fn read_embedded(values: &mut Values) -> Self {
+        let data_dir: Option<PathBuf> = values.get(&DATA_DIR);
+        if data_dir.is_none() {
+            values.fault("DATA_DIR", "is needed: name the folder where the records are to be kept.");
+        }
+        Self::read_with(values, StoreConfig::Embedded(data_dir.unwrap_or_default()))
+    }
+
+    fn read_with(values: &mut Values, store: StoreConfig) -> Self {
         let Address(addr) = values.value(&STORAGE_ADDR);
         let token = values.internal_token();
         let open: bool = values.value(&ALLOW_INSECURE);
         if token.is_none() && !open && !addr.ip().is_loopback() {
             values.fault("INTERNAL_TOKEN", format!("is needed where gRPC is served beyond this machine ({addr}): give a long random text, to the gates too, or say ALLOW_INSECURE=true."));
         }
-        let data_dir: Option<PathBuf> = values.get(&DATA_DIR);
-        if data_dir.is_none() {
-            values.fault("DATA_DIR", "is needed: name the folder where the records are to be kept.");
+        Self { addr, store, token }
+    }
+}
+
+impl kit::Config for Config {
+    fn settings() -> Vec<Setting> {
+        let mut settings = Self::embedded_settings();
+        settings.extend(cassandra::SETTINGS);
+        settings
+    }
+
+    fn read(values: &mut Values) -> Self {
+        let folder: Option<PathBuf> = values.get(&DATA_DIR);
+        let cluster = cassandra::Settings::read(values);
+        if folder.is_some() == cluster.is_some() {
+            values.fault("DATA_DIR", "or CASSANDRA_HOSTS is needed, and only one of them: name the folder where the records are to be kept, or the Cassandra nodes.");
         }
-        Self { addr, data_dir: data_dir.unwrap_or_default(), token }
+        let store = cluster.map_or_else(|| StoreConfig::Embedded(folder.unwrap_or_default()), StoreConfig::Cassandra);
+        Self::read_with(values, store)
     }
 }

@@ -15,21 +15,26 @@ use kit::{Process, Secret};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::store::embedded::Embedded;
+use self::store::{Store, cassandra::Cassandra, embedded::Embedded};
 pub use self::{
-    config::{ALLOW_INSECURE, Config, DATA_DIR, STORAGE_ADDR},
+    config::{ALLOW_INSECURE, Config, DATA_DIR, STORAGE_ADDR, StoreConfig},
     grpc::Engine,
 };
 
 /// How long clearing away rests when there is nothing to clear.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
-/// Opens the store that `config` names, and clears it up in the background.
+/// Opens the store that `config` names, and clears it up in the background. A cluster that is not there yet is waited
+/// for behind open doors.
 ///
 /// # Errors
 /// When the store cannot be opened; the message says what to do.
 pub fn open(config: &Config, process: &Process) -> anyhow::Result<Arc<Engine>> {
-    let engine = Arc::new(Engine::new(Arc::new(Embedded::open(&config.data_dir)?)));
+    let store: Arc<dyn Store> = match &config.store {
+        StoreConfig::Embedded(folder) => Arc::new(Embedded::open(folder)?),
+        StoreConfig::Cassandra(settings) => Arc::new(Cassandra::open(settings.clone())?),
+    };
+    let engine = Arc::new(Engine::new(store));
     tokio::spawn(sweep(Arc::clone(&engine), process.shutdown.clone()));
     Ok(engine)
 }

@@ -66,7 +66,9 @@ async fn a_gate_is_told_whom_to_serve_and_whom_to_ask() -> Outcome {
 #[tokio::test]
 async fn storage_is_told_where_to_keep_records_and_whom_to_serve() -> Outcome {
     let told = refusal(Program::storage("token")?.without("DATA_DIR")).await?;
-    assert!(told.contains("DATA_DIR"), "{told}");
+    assert!(told.contains("DATA_DIR") && told.contains("CASSANDRA_HOSTS"), "{told}");
+    let told = refusal(Program::storage("token")?.env("CASSANDRA_HOSTS", "127.0.0.1:9042")).await?;
+    assert!(told.contains("only one of them"), "{told}");
     let everywhere = Program::storage("token")?.without("INTERNAL_TOKEN").env("STORAGE_ADDR", "0.0.0.0:0");
     let told = refusal(everywhere.clone()).await?;
     assert!(told.contains("INTERNAL_TOKEN") && told.contains("ALLOW_INSECURE"), "{told}");

@@ -4,6 +4,8 @@
 //! conditional write names the mutation it replaces, and nothing spans two records. Background
 //! work is asked for in bounded steps.
 
+pub mod cassandra;
+mod codec;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod definition;
@@ -52,7 +54,8 @@ pub struct Bounds {
 pub enum Swap<T> {
     /// The expected value was there; the new one is, durably.
     Applied,
-    /// Something else was there, and is returned. Nothing was written.
+    /// Something else was there, and is returned; nothing was written now. It may remember this very mutation, made by
+    /// an earlier attempt.
     Stale(Option<T>),
 }
 

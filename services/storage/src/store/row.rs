@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use skep_proto::mutation;
 use uuid::Uuid;
 
 /// How many mutations a row remembers.
@@ -105,6 +106,14 @@ pub struct Note {
     pub expires_at: i64,
 }
 
+/// The creation time that an id tells by itself: then no other table need be asked for it.
+pub(super) fn told_time(id: &str) -> Option<i64> {
+    let uuid = Uuid::try_parse(id).ok()?;
+    // Another spelling of the same UUID is another id.
+    let spelled = uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == id;
+    mutation::time(uuid).filter(|_| spelled)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +135,13 @@ mod tests {
         assert!(!soft.is_alive() && soft.data.is_empty());
         let again = soft.then(Uuid::now_v7(), 40, data());
         assert_eq!((again.version, again.created_at, again.owner.as_deref()), (21, 40, Some("ann")));
+    }
+
+    #[test]
+    fn only_the_plain_spelling_tells_a_time() {
+        let id = mutation::new().to_string();
+        assert!(told_time(&id).is_some());
+        assert_eq!(told_time(&id.to_uppercase()), None);
+        assert_eq!(told_time("bee"), None);
     }
 }

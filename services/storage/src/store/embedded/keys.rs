@@ -1,8 +1,8 @@
 //! Keys of the tables, as bytes whose order is the order wanted.
 
-use skep_proto::mutation;
 use uuid::Uuid;
 
+pub(super) use crate::store::row::told_time;
 use crate::store::{Key, Position};
 
 const UID: usize = 16;
@@ -42,14 +42,6 @@ pub(super) fn expiring(key: &[u8]) -> (i64, &[u8]) {
     (i64::from_be_bytes(time.try_into().unwrap_or_default()) ^ i64::MIN, key)
 }
 
-/// The creation time that an id tells by itself: then no other table need be asked for it.
-pub(super) fn told_time(id: &str) -> Option<i64> {
-    let uuid = Uuid::try_parse(id).ok()?;
-    // Another spelling of the same UUID is another id.
-    let spelled = uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == id;
-    mutation::time(uuid).filter(|_| spelled)
-}
-
 fn sortable(time: i64) -> [u8; TIME] {
     (time ^ i64::MIN).to_be_bytes()
 }
@@ -65,13 +57,5 @@ mod tests {
         assert!(by_time(key, i64::MAX) < before(key.collection, None));
         assert_eq!(id_of(&by_time(key, 7)), "a~b");
         assert_eq!(expiring(&expiry(-7, b"k")), (-7, &b"k"[..]));
-    }
-
-    #[test]
-    fn only_the_plain_spelling_tells_a_time() {
-        let id = mutation::new().to_string();
-        assert!(told_time(&id).is_some());
-        assert_eq!(told_time(&id.to_uppercase()), None);
-        assert_eq!(told_time("bee"), None);
     }
 }

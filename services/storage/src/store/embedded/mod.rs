@@ -2,7 +2,6 @@
 //!
 //! Readers see the last commit without waiting for anybody; one writer thread commits.
 
-mod codec;
 mod file;
 mod keys;
 mod sweep;
@@ -29,7 +28,7 @@ use self::{
     tables::{DEFINITIONS, DROPPED, EXPIRIES, GRAVES, LIVE, NOTES, PLACES, RECORDS},
     writer::Writer,
 };
-use super::{Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Swap};
+use super::{Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Swap, codec};
 
 /// A store in a folder. Only one process can have it open.
 pub struct Embedded {

@@ -1,11 +1,11 @@
-//! Values of the tables: Protocol Buffers, so that a later version adds fields and reads old files.
+//! Values as stores keep them: Protocol Buffers, so that a later version adds fields and reads old files.
 
 use bytes::Bytes;
 use prost::Message;
 use skep_proto::{Code, Error, v1::Rules};
 use uuid::Uuid;
 
-use crate::store::{Applied, Definition, Effect, Note, Result, Row};
+use super::{Applied, Definition, Effect, Note, Result, Row};
 
 const APPLIED: usize = 17;
 
@@ -21,7 +21,7 @@ struct StoredRow {
     updated_at: i64,
     #[prost(uint64, tag = "5")]
     version: u64,
-    /// 17 bytes a mutation: its id and its effect.
+    /// By [`encode_history`].
     #[prost(bytes = "vec", tag = "6")]
     history: Vec<u8>,
     #[prost(bytes = "vec", optional, tag = "7")]
@@ -29,8 +29,7 @@ struct StoredRow {
 }
 
 pub(super) fn encode_row(row: Row) -> Vec<u8> {
-    let history =
-        row.history.iter().flat_map(|a| a.mutation.into_bytes().into_iter().chain([a.effect as u8])).collect();
+    let history = encode_history(&row.history);
     StoredRow {
         data: row.data,
         owner: row.owner,
@@ -45,19 +44,29 @@ pub(super) fn encode_row(row: Row) -> Vec<u8> {
 
 pub(super) fn decode_row(bytes: &[u8]) -> Result<Row> {
     let stored = StoredRow::decode(bytes).map_err(damaged)?;
-    let history: Option<Vec<_>> = stored.history.chunks(APPLIED).map(applied).collect();
     Ok(Row {
         data: stored.data,
         owner: stored.owner,
         created_at: stored.created_at,
         updated_at: stored.updated_at,
         version: stored.version,
-        history: history.filter(|history| !history.is_empty()).ok_or_else(|| damaged("a history of another form"))?,
-        fingerprint: stored
-            .fingerprint
-            .map(|f| f.try_into().map_err(|_| damaged("a fingerprint of another length")))
-            .transpose()?,
+        history: decode_history(&stored.history)?,
+        fingerprint: stored.fingerprint.as_deref().map(decode_fingerprint).transpose()?,
     })
+}
+
+/// 17 bytes a mutation, newest first: its id and its effect.
+pub(super) fn encode_history(history: &[Applied]) -> Vec<u8> {
+    history.iter().flat_map(|a| a.mutation.into_bytes().into_iter().chain([a.effect as u8])).collect()
+}
+
+pub(super) fn decode_history(bytes: &[u8]) -> Result<Vec<Applied>> {
+    let history: Option<Vec<_>> = bytes.chunks(APPLIED).map(applied).collect();
+    history.filter(|history| !history.is_empty()).ok_or_else(|| damaged("a history of another form"))
+}
+
+pub(super) fn decode_fingerprint(bytes: &[u8]) -> Result<[u8; 16]> {
+    bytes.try_into().map_err(|_| damaged("a fingerprint of another length"))
 }
 
 fn applied(bytes: &[u8]) -> Option<Applied> {
@@ -85,7 +94,7 @@ pub(super) fn encode_note(note: &Note) -> Vec<u8> {
 pub(super) fn decode_note(bytes: &[u8]) -> Result<Note> {
     let stored = StoredNote::decode(bytes).map_err(damaged)?;
     Ok(Note {
-        fingerprint: stored.fingerprint.try_into().map_err(|_| damaged("a fingerprint of another length"))?,
+        fingerprint: decode_fingerprint(&stored.fingerprint)?,
         seen: stored.seen.map(|seen| Uuid::from_slice(&seen)).transpose().map_err(damaged)?,
         expires_at: stored.expires_at,
     })

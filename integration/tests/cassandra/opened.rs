@@ -1,0 +1,40 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use integration::{Cassandra, eventually};
+use storage::{
+    grpc::Engine,
+    store::cassandra::{Cassandra as CassandraStore, Settings},
+};
+use tokio::sync::{OnceCell, RwLock};
+
+/// Whoever starts nodes of its own has the machine to itself.
+pub(crate) static ALONE: RwLock<()> = RwLock::const_new(());
+/// Three migrations at once on two cores, at worst.
+const CONNECTED: Duration = Duration::from_mins(2);
+
+/// What storage would read from the environment.
+pub(crate) fn settings(variables: &BTreeMap<&'static str, String>, keyspace: &str) -> Settings {
+    let get = |name| variables.get(name).cloned();
+    Settings {
+        hosts: get("CASSANDRA_HOSTS").unwrap().split(',').map(str::to_owned).collect(),
+        keyspace: keyspace.parse().unwrap(),
+        replication_factor: get("CASSANDRA_REPLICATION_FACTOR").map_or(3, |factor| factor.parse().unwrap()),
+        user: get("CASSANDRA_USERNAME").zip(get("CASSANDRA_PASSWORD").map(Into::into)),
+        authority: get("CASSANDRA_TLS_CA").map(Into::into),
+    }
+}
+
+/// An engine of its own, as another replica would be, once it can serve.
+pub(crate) async fn replica(settings: Settings) -> anyhow::Result<Arc<Engine>> {
+    let engine = Arc::new(Engine::new(Arc::new(CassandraStore::open(settings)?)));
+    eventually("storage is ready", CONNECTED, async || engine.ready().await.ok()).await?;
+    Ok(engine)
+}
+
+/// A replica on the shared cluster, in the keyspace that all tests share that harm nothing.
+pub(crate) async fn shared() -> Arc<Engine> {
+    static KEYSPACE: OnceCell<String> = OnceCell::const_new();
+    let cluster = Cassandra::shared().await.unwrap();
+    let keyspace = KEYSPACE.get_or_init(async || cluster.keyspace()).await;
+    replica(settings(cluster.variables(), keyspace)).await.unwrap()
+}

@@ -1,0 +1,121 @@
+//! The connected database: runs the statements, and tells their failures.
+
+use scylla::{
+    client::session::Session, deserialize::row::DeserializeRow, errors::RowsError,
+    response::query_result::QueryRowsResult, serialize::row::SerializeRow, statement::prepared::PreparedStatement,
+};
+
+use skep_proto::Code;
+
+use super::{
+    contention::{Turns, step_aside},
+    definitions::Known,
+    errors::{damaged, failed, is_ours},
+    session::{self, Profiles},
+    settings::Settings,
+    statements::Statements,
+    windows::Noted,
+};
+use crate::store::Result;
+
+/// How often it is asked what became of a write.
+const SETTLEMENTS: u32 = 4;
+
+/// A session on a schema that is complete, and what this process knows of the rows.
+pub(super) struct Database {
+    session: Session,
+    pub(super) statements: Statements,
+    pub(super) known: Known,
+    pub(super) noted: Noted,
+    pub(super) turns: Turns,
+}
+
+impl Database {
+    /// Connects, and completes the schema.
+    pub(super) async fn connect(
+        settings: &Settings,
+        tls: Option<std::sync::Arc<rustls::ClientConfig>>,
+    ) -> anyhow::Result<Self> {
+        let profiles = Profiles::new();
+        let session = session::connect(settings, tls, &profiles).await?;
+        super::schema::migrate(&session, settings, &profiles).await?;
+        let statements = Statements::prepare(&session, &profiles).await?;
+        Ok(Self { session, statements, known: Known::default(), noted: Noted::default(), turns: Turns::default() })
+    }
+
+    /// Runs a statement that answers nothing.
+    pub(super) async fn run(&self, statement: &PreparedStatement, values: impl SerializeRow) -> Result<()> {
+        self.session.execute_unpaged(statement, values).await.map(drop).map_err(failed)
+    }
+
+    /// The rows; every statement that asks for more than one has a LIMIT.
+    pub(super) async fn rows<R>(&self, statement: &PreparedStatement, values: impl SerializeRow) -> Result<Vec<R>>
+    where
+        R: for<'f, 'm> DeserializeRow<'f, 'm>,
+    {
+        let answer = self.session.execute_unpaged(statement, values).await.map_err(failed)?;
+        let rows = answer.into_rows_result().map_err(damaged)?;
+        rows.rows::<R>().map_err(damaged)?.collect::<std::result::Result<_, _>>().map_err(damaged)
+    }
+
+    /// The only row.
+    pub(super) async fn row<R>(&self, statement: &PreparedStatement, values: impl SerializeRow) -> Result<Option<R>>
+    where
+        R: for<'f, 'm> DeserializeRow<'f, 'm>,
+    {
+        Ok(self.rows(statement, values).await?.pop())
+    }
+
+    /// The only row at SERIAL: after it, what was under way there is done or never will be.
+    pub(super) async fn settle<R>(
+        &self,
+        statement: &PreparedStatement,
+        values: impl SerializeRow + Copy,
+    ) -> Result<Option<R>>
+    where
+        R: for<'f, 'm> DeserializeRow<'f, 'm>,
+    {
+        for attempt in 1..SETTLEMENTS {
+            match self.row(statement, values).await {
+                Err(error) if error.code == Code::Unavailable => step_aside(attempt).await,
+                answer => return answer,
+            }
+        }
+        self.row(statement, values).await
+    }
+
+    /// Sends a lightweight transaction: whether it was applied, or that nothing is known of it.
+    pub(super) async fn conditional(
+        &self,
+        statement: &PreparedStatement,
+        values: impl SerializeRow,
+    ) -> Result<Outcome> {
+        match self.session.execute_unpaged(statement, values).await {
+            Ok(answer) => {
+                let rows = answer.into_rows_result().map_err(damaged)?;
+                Ok(if applied(&rows).map_err(damaged)? { Outcome::Applied } else { Outcome::Refused })
+            }
+            Err(error) if is_ours(&error) => Err(failed(error)),
+            Err(error) => {
+                tracing::debug!(error.message = %error, "the outcome of a conditional write is unknown");
+                Ok(Outcome::Unknown)
+            }
+        }
+    }
+}
+
+/// What a lightweight transaction answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Applied,
+    Refused,
+    /// It may have been applied, and may still be until a SERIAL read was answered.
+    Unknown,
+}
+
+/// The first column of the answer; the others differ with the outcome.
+pub(super) fn applied(rows: &QueryRowsResult) -> std::result::Result<bool, RowsError> {
+    let mut found = rows.rows::<scylla::value::Row>()?;
+    let first = found.next().and_then(std::result::Result::ok);
+    Ok(first.and_then(|row| row.columns.first()?.as_ref()?.as_boolean()).unwrap_or(false))
+}

@@ -1,0 +1,147 @@
+//! The store on Cassandra: any number of replicas over one cluster, every statement at QUORUM.
+//!
+//! The model is in `docs/decisions/cassandra-model.md`; each file here holds the statements of one of its tables.
+
+mod contention;
+mod database;
+mod definitions;
+mod dropping;
+mod entries;
+mod errors;
+mod heads;
+mod list;
+mod notes;
+mod place;
+mod rows;
+mod schema;
+mod session;
+mod settings;
+mod statements;
+mod sweep;
+mod windows;
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use skep_proto::{Code, Error};
+use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
+
+use self::database::Database;
+pub(crate) use self::settings::SETTINGS;
+pub use self::settings::{
+    CASSANDRA_HOSTS, CASSANDRA_KEYSPACE, CASSANDRA_PASSWORD, CASSANDRA_REPLICATION_FACTOR, CASSANDRA_TLS_CA,
+    CASSANDRA_USERNAME, Keyspace, Settings,
+};
+use super::{Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Swap};
+
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
+
+/// A store in a Cassandra cluster. Until it is reached every operation is refused as `unavailable`.
+pub struct Cassandra {
+    database: Arc<OnceLock<Arc<Database>>>,
+    _connecting: AbortOnDropHandle<()>,
+}
+
+impl Cassandra {
+    /// Begins to connect, and goes on until it succeeds. Must be called on a Tokio runtime.
+    ///
+    /// # Errors
+    /// When the authorities of [`Settings::authority`] cannot be read.
+    pub fn open(settings: Settings) -> anyhow::Result<Self> {
+        let tls = session::tls(&settings)?;
+        let database = Arc::new(OnceLock::new());
+        let found = Arc::clone(&database);
+        let connecting = async move {
+            loop {
+                match Database::connect(&settings, tls.clone()).await {
+                    Ok(connected) => break drop(found.set(Arc::new(connected))),
+                    Err(error) => {
+                        let hosts = settings.hosts.join(",");
+                        tracing::warn!(error.message = format!("{error:#}"), hosts, "waiting for cassandra");
+                    }
+                }
+                tokio::time::sleep(BETWEEN_TRIES).await;
+            }
+            tracing::info!(keyspace = %settings.keyspace, "connected to cassandra");
+        };
+        Ok(Self { database, _connecting: AbortOnDropHandle::new(tokio::spawn(connecting)) })
+    }
+
+    fn database(&self) -> Result<&Arc<Database>> {
+        self.database.get().ok_or_else(|| Error::new(Code::Unavailable, "the database is not reached yet; ask again"))
+    }
+}
+
+#[async_trait]
+impl Store for Cassandra {
+    async fn ready(&self) -> Result<()> {
+        // A real read at QUORUM, of a name that no collection has.
+        self.database()?.read_collection("").await.map(drop)
+    }
+
+    async fn read(&self, key: Key<'_>) -> Result<Option<Row>> {
+        let database = self.database()?;
+        let collection = database.collection_of(key.collection).await?;
+        database.find(key, &collection.regimes).await
+    }
+
+    async fn insert(&self, key: Key<'_>, row: Row) -> Result<()> {
+        let database = self.database()?;
+        let collection = database.admit(key.collection).await?;
+        database.copy(key, &collection.regimes, &row).await?;
+        database.confirm(&collection).await
+    }
+
+    async fn swap(&self, key: Key<'_>, expected: Option<Uuid>, row: Row) -> Result<Swap<Row>> {
+        let database = self.database()?;
+        let collection = database.admit(key.collection).await?;
+        let swapped = database.decide(key, &collection.regimes, expected, &row).await?;
+        database.confirm(&collection).await?;
+        Ok(swapped)
+    }
+
+    async fn scan(&self, collection: Uuid, after: Option<&Position>, bounds: Bounds) -> Result<Page> {
+        let database = self.database()?;
+        let known = database.collection_of(collection).await?;
+        database.list(collection, &known.regimes, after, bounds).await
+    }
+
+    async fn noted(&self, key: Uuid) -> Result<Option<Note>> {
+        self.database()?.noted(key).await
+    }
+
+    async fn note(&self, key: Uuid, note: Note) -> Result<Option<Note>> {
+        self.database()?.write_note(key, &note).await
+    }
+
+    async fn definition(&self, name: &str) -> Result<Option<Arc<Definition>>> {
+        let collection = self.database()?.collection(name).await?;
+        Ok(collection.map(|collection| Arc::clone(&collection.definition)))
+    }
+
+    async fn definitions(&self, after: &str, limit: usize) -> Result<Vec<Arc<Definition>>> {
+        self.database()?.collections(after, limit).await
+    }
+
+    async fn define(&self, expected: Option<Uuid>, definition: Definition) -> Result<Swap<Definition>> {
+        self.database()?.write_definition(expected, &definition).await
+    }
+
+    async fn drop_collection(&self, definition: &Definition, force: bool) -> Result<Dropped> {
+        let (database, definition) = (Arc::clone(self.database()?), definition.clone());
+        // It goes on when its caller does not wait: half dropped, the collection would refuse writes for long.
+        let dropping = tokio::spawn(async move { database.drop_collection(&definition, force).await });
+        dropping.await.map_err(|_| errors::unavailable())?
+    }
+
+    async fn sweep(&self) -> Result<bool> {
+        match self.database.get() {
+            Some(database) => database.clear_step().await,
+            None => Ok(false),
+        }
+    }
+}

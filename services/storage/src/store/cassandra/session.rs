@@ -1,0 +1,95 @@
+//! The driver's session: how the cluster is reached, and what a node's silence costs at most.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use scylla::{
+    client::{
+        execution_profile::{ExecutionProfile, ExecutionProfileHandle},
+        session::Session,
+        session_builder::SessionBuilder,
+    },
+    policies::{retry::FallthroughRetryPolicy, speculative_execution::SimpleSpeculativeExecutionPolicy},
+    statement::{Consistency, SerialConsistency},
+};
+
+use super::settings::Settings;
+
+/// What a statement that may be repeated can take, its repetitions with it.
+const REQUEST: Duration = Duration::from_millis(1500);
+/// Beyond what a coordinator itself gives a contended Paxos round.
+const CONDITIONAL: Duration = Duration::from_secs(2);
+const SCHEMA: Duration = Duration::from_secs(15);
+/// A node that is silent for so long is asked for a sign of life, and given as long again to answer:
+/// only this makes the driver leave a node that hangs.
+const KEEPALIVE: Duration = Duration::from_secs(1);
+const CONNECT: Duration = Duration::from_secs(2);
+/// When a repeatable statement is also sent to another node.
+const SPECULATE: Duration = Duration::from_millis(150);
+
+/// The ways in which statements are sent; all at QUORUM.
+pub(super) struct Profiles {
+    /// May be sent twice, and to two nodes at once.
+    pub(super) repeatable: ExecutionProfileHandle,
+    /// Changes of the schema: slow, and sent once.
+    pub(super) plain: ExecutionProfileHandle,
+    /// Lightweight transactions: what became of one that failed is asked, never tried by the driver.
+    pub(super) conditional: ExecutionProfileHandle,
+}
+
+impl Profiles {
+    pub(super) fn new() -> Self {
+        let quorum = || {
+            ExecutionProfile::builder()
+                .consistency(Consistency::Quorum)
+                .serial_consistency(Some(SerialConsistency::Serial))
+        };
+        let speculative = SimpleSpeculativeExecutionPolicy { max_retry_count: 2, retry_interval: SPECULATE };
+        let repeatable =
+            quorum().request_timeout(Some(REQUEST)).speculative_execution_policy(Some(Arc::new(speculative)));
+        let once = |time| quorum().request_timeout(Some(time)).retry_policy(Arc::new(FallthroughRetryPolicy));
+        Self {
+            repeatable: repeatable.build().into_handle(),
+            plain: once(SCHEMA).build().into_handle(),
+            conditional: once(CONDITIONAL).build().into_handle(),
+        }
+    }
+}
+
+/// Trust in the authorities that the settings name, if they ask for TLS.
+pub(super) fn tls(settings: &Settings) -> anyhow::Result<Option<Arc<ClientConfig>>> {
+    let Some(path) = &settings.authority else { return Ok(None) };
+    let unreadable = || format!("CASSANDRA_TLS_CA names {}, which cannot be read as PEM", path.display());
+    let mut trusted = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).with_context(unreadable)? {
+        trusted.add(certificate.with_context(unreadable)?).with_context(unreadable)?;
+    }
+    anyhow::ensure!(!trusted.is_empty(), "CASSANDRA_TLS_CA names {}, which holds no certificate", path.display());
+    Ok(Some(Arc::new(ClientConfig::builder().with_root_certificates(trusted).with_no_client_auth())))
+}
+
+/// Connects. Host names are resolved anew by the driver when none of the nodes it knows is left.
+pub(super) async fn connect(
+    settings: &Settings,
+    tls: Option<Arc<ClientConfig>>,
+    profiles: &Profiles,
+) -> anyhow::Result<Session> {
+    let mut builder = SessionBuilder::new()
+        .known_nodes(&settings.hosts)
+        .default_execution_profile_handle(profiles.plain.clone())
+        .keyspaces_to_fetch([settings.keyspace.to_string()])
+        .connection_timeout(CONNECT)
+        .hostname_resolution_timeout(Some(CONNECT))
+        .keepalive_interval(KEEPALIVE)
+        .keepalive_timeout(KEEPALIVE)
+        .schema_agreement_timeout(SCHEMA)
+        .tls_context(tls);
+    if let Some((name, password)) = &settings.user {
+        builder = builder.user(name, password.expose());
+    }
+    Ok(builder.build().await?)
+}

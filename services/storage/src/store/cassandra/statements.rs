@@ -1,0 +1,88 @@
+//! Every statement, prepared once.
+
+use scylla::{
+    client::{execution_profile::ExecutionProfileHandle, session::Session},
+    errors::PrepareError,
+    statement::{Consistency, prepared::PreparedStatement},
+};
+
+use super::session::Profiles;
+
+macro_rules! statements {
+    ($($name:ident: $profile:ident, $text:expr;)*) => {
+        pub(super) struct Statements { $(pub(super) $name: PreparedStatement,)* }
+
+        impl Statements {
+            /// Prepares them in the session's keyspace.
+            pub(super) async fn prepare(session: &Session, profiles: &Profiles) -> Result<Self, PrepareError> {
+                $(
+                    let mut $name = session.prepare($text).await?;
+                    $profile(&mut $name, profiles);
+                )*
+                Ok(Self { $($name,)* })
+            }
+        }
+    };
+}
+
+macro_rules! columns {
+    () => {
+        "created_at, id, data, owner, updated_at, version, history, fingerprint"
+    };
+}
+
+statements! {
+    entry_write: repeatable, concat!("INSERT INTO record_entries (collection, window, shard, ", columns!(),
+        ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?");
+    entry_delete: repeatable, "DELETE FROM record_entries USING TIMESTAMP ? WHERE collection = ? AND window = ? AND shard = ? AND created_at = ? AND id = ?";
+    entry_read: repeatable, concat!("SELECT ", columns!(), " FROM record_entries WHERE collection = ? AND window = ? AND shard = ? AND created_at = ? AND id = ?");
+    entry_slice: repeatable, concat!("SELECT ", columns!(), " FROM record_entries WHERE collection = ? AND window = ? AND shard = ? AND (created_at, id) < (?, ?) LIMIT ?");
+    entry_names: repeatable, "SELECT created_at, id, version FROM record_entries WHERE collection = ? AND window = ? AND shard = ? LIMIT ?";
+    entry_clear: repeatable, "DELETE FROM record_entries WHERE collection = ? AND window = ? AND shard = ? AND (created_at, id) >= (?, ?)";
+    shard_clear: repeatable, "DELETE FROM record_entries WHERE collection = ? AND window = ? AND shard = ?";
+
+    head_read: repeatable, concat!("SELECT ", columns!(), " FROM heads WHERE collection = ? AND id = ?");
+    head_settle: serial, concat!("SELECT ", columns!(), " FROM heads WHERE collection = ? AND id = ?");
+    // Never an INSERT: its row marker would outlive a soft row's cells.
+    head_swap: conditional, "UPDATE heads USING TTL ? SET mutation = ?, created_at = ?, data = ?, owner = ?, updated_at = ?, version = ?, history = ?, fingerprint = ? WHERE collection = ? AND id = ? IF mutation = ?";
+    head_clear: repeatable, "DELETE FROM heads WHERE collection = ? AND id = ?";
+
+    window_note: repeatable, "INSERT INTO windows (collection, window, note) VALUES (?, ?, ?)";
+    window_slice: repeatable, "SELECT window, note FROM windows WHERE collection = ? AND window < ? LIMIT ?";
+    window_clear: repeatable, "DELETE FROM windows WHERE collection = ? AND window = ? AND note = ?";
+
+    note_write: conditional, "INSERT INTO notes (key, fingerprint, seen, expires_at) VALUES (?, ?, ?, ?) IF NOT EXISTS USING TTL ?";
+    note_read: repeatable, "SELECT fingerprint, seen, expires_at FROM notes WHERE key = ?";
+    note_settle: serial, "SELECT fingerprint, seen, expires_at FROM notes WHERE key = ?";
+
+    definition_read: repeatable, "SELECT definition, regimes, closing FROM collections WHERE realm = ? AND name = ?";
+    definition_settle: serial, "SELECT definition, regimes, closing FROM collections WHERE realm = ? AND name = ?";
+    definition_slice: repeatable, "SELECT definition, regimes, closing FROM collections WHERE realm = ? AND name > ? LIMIT ?";
+    definition_swap: conditional, "UPDATE collections SET etag = ?, definition = ?, regimes = ?, closing = null WHERE realm = ? AND name = ? IF etag = ?";
+    definition_close: conditional, "UPDATE collections SET closing = ? WHERE realm = ? AND name = ? IF etag = ? AND closing = ?";
+    definition_drop: conditional, "DELETE FROM collections WHERE realm = ? AND name = ? IF etag = ? AND closing = ?";
+
+    dropped_note: repeatable, "INSERT INTO dropped (realm, uid, name, regimes, since) VALUES (?, ?, ?, ?, ?)";
+    dropped_slice: repeatable, "SELECT uid, name, regimes, since FROM dropped WHERE realm = ? LIMIT 100";
+    dropped_clear: repeatable, "DELETE FROM dropped WHERE realm = ? AND uid = ?";
+}
+
+fn repeatable(statement: &mut PreparedStatement, profiles: &Profiles) {
+    statement.set_is_idempotent(true);
+    set(statement, &profiles.repeatable);
+}
+
+fn conditional(statement: &mut PreparedStatement, profiles: &Profiles) {
+    statement.set_is_idempotent(false);
+    set(statement, &profiles.conditional);
+}
+
+/// A read that first finishes, or ends for good, what Paxos has under way on its partition.
+fn serial(statement: &mut PreparedStatement, profiles: &Profiles) {
+    statement.set_consistency(Consistency::Serial);
+    set(statement, &profiles.conditional);
+}
+
+fn set(statement: &mut PreparedStatement, profile: &ExecutionProfileHandle) {
+    statement.set_execution_profile_handle(Some(profile.clone()));
+}

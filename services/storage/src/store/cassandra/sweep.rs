@@ -1,0 +1,66 @@
+//! Clearing away what is left of dropped collections. Every replica may do it, at once too: each step is repeatable.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use skep_proto::mutation;
+use uuid::Uuid;
+
+use super::{
+    database::Database,
+    definitions::REALM,
+    place::{Regime, Regimes},
+};
+use crate::store::{Result, row::told_time};
+
+/// How long after a drop its clearing away begins, in microseconds: the lease on definitions, a write that was under
+/// way, and the minute by which clocks may be apart.
+const SETTLED: i64 = 2 * 60 * 1_000_000;
+/// How long the note of a drop stays that was not made.
+const KEPT: i64 = 24 * 60 * 60 * 1_000_000;
+/// Entries that one step clears away.
+const STEP: i32 = 500;
+const AT_ONCE: usize = 16;
+
+impl Database {
+    /// One step; `true` if more is left to do now.
+    pub(super) async fn clear_step(&self) -> Result<bool> {
+        let now = mutation::now();
+        let dropped: Vec<(Uuid, String, Vec<Regime>, i64)> =
+            self.rows(&self.statements.dropped_slice, (REALM,)).await?;
+        for (uid, name, regimes, since) in dropped.into_iter().filter(|(.., since)| since + SETTLED < now) {
+            let live = self.settled_collection(&name).await?.is_some_and(|stored| stored.definition.uid == uid);
+            if live && since + KEPT > now {
+                continue;
+            }
+            if live || !self.clear_some(uid, &Regimes(regimes)).await? {
+                self.run(&self.statements.dropped_clear, (REALM, uid)).await?;
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Clears a part of a collection away; `false` if there was nothing left.
+    async fn clear_some(&self, uid: Uuid, regimes: &Regimes) -> Result<bool> {
+        let windows = self.windows(uid, i64::MAX).await?;
+        let Some(window) = windows.first() else { return Ok(false) };
+        for shard in regimes.shards(window.start) {
+            let partition = (uid, window.start, shard);
+            let values = (uid, window.start, shard, STEP);
+            let names: Vec<(i64, String, i64)> = self.rows(&self.statements.entry_names, values).await?;
+            let Some((created_at, id, _)) = names.last().cloned() else { continue };
+            let full = names.len() == usize::try_from(STEP).unwrap_or(usize::MAX);
+            // A fresh record that was never written again has no head.
+            let heads = names.into_iter().filter(|(at, id, version)| *version > 1 || told_time(id) != Some(*at));
+            let cleared = heads.map(|(_, id, _)| async move { self.run(&self.statements.head_clear, (uid, id)).await });
+            stream::iter(cleared).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+            if full {
+                let values = (partition.0, partition.1, partition.2, created_at, id);
+                self.run(&self.statements.entry_clear, values).await?;
+                return Ok(true);
+            }
+            self.run(&self.statements.shard_clear, partition).await?;
+        }
+        self.forget_window(uid, window).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,96 @@
+//! Which windows of a collection hold anything.
+//!
+//! Every process notes a window under a name of its own before it writes an entry there. A window that was found
+//! empty loses only the notes that were seen before it was looked at, so a note that comes meanwhile stays.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
+use skep_proto::mutation;
+use uuid::Uuid;
+
+use super::{database::Database, place::Regimes};
+use crate::store::Result;
+
+/// How long after its end a window may be cleared away. Far beyond [`LATE`], the minute by which two clocks may be
+/// apart, and the time that a write takes.
+const CLEARED: i64 = 5 * 60 * 1_000_000;
+/// How long after its end a note of a window is relied on; a write that comes later notes it anew.
+const LATE: i64 = 60 * 1_000_000;
+/// Notes that are read at once: of a few windows, as each replica that wrote there left one.
+const SLICE: i32 = 64;
+/// Windows remembered before those that are over are forgotten.
+const REMEMBERED: usize = 1024;
+
+/// The windows that this process has noted.
+pub(super) struct Noted {
+    name: Uuid,
+    /// Collection, window, and until when the note is relied on.
+    windows: Mutex<HashSet<(Uuid, i64, i64)>>,
+}
+
+impl Default for Noted {
+    fn default() -> Self {
+        Self { name: Uuid::new_v4(), windows: Mutex::default() }
+    }
+}
+
+/// A window, and the notes of it that were seen.
+#[derive(Debug)]
+pub(super) struct Window {
+    pub(super) start: i64,
+    notes: Vec<Uuid>,
+}
+
+impl Database {
+    /// Sees to it that lists find the window.
+    pub(super) async fn note_window(&self, collection: Uuid, regimes: &Regimes, window: i64) -> Result<()> {
+        let (now, until) = (mutation::now(), regimes.end(window) + LATE);
+        let write = async |name: Uuid| self.run(&self.statements.window_note, (collection, window, name)).await;
+        if now > until {
+            // The note may have been cleared away since; what is deleted is never written again.
+            return write(Uuid::new_v4()).await;
+        }
+        let noted = (collection, window, until);
+        if self.noted.windows.lock().unwrap_or_else(PoisonError::into_inner).contains(&noted) {
+            return Ok(());
+        }
+        write(self.noted.name).await?;
+        let mut windows = self.noted.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        if windows.len() >= REMEMBERED {
+            windows.retain(|(.., until)| *until >= now);
+        }
+        windows.insert(noted);
+        Ok(())
+    }
+
+    /// The newest windows that begin before `before`; none when there are no more.
+    pub(super) async fn windows(&self, collection: Uuid, before: i64) -> Result<Vec<Window>> {
+        let mut windows: Vec<Window> = Vec::new();
+        for (start, note) in self.rows(&self.statements.window_slice, (collection, before, SLICE)).await? {
+            match windows.last_mut() {
+                Some(last) if last.start == start => last.notes.push(note),
+                _ => windows.push(Window { start, notes: vec![note] }),
+            }
+        }
+        Ok(windows)
+    }
+
+    /// Forgets a window that was found empty after it was read, if nothing new comes there any more.
+    pub(super) async fn clear_window(&self, collection: Uuid, regimes: &Regimes, window: &Window) -> Result<()> {
+        if regimes.end(window.start) + CLEARED > mutation::now() {
+            return Ok(());
+        }
+        self.forget_window(collection, window).await
+    }
+
+    /// Forgets a window.
+    pub(super) async fn forget_window(&self, collection: Uuid, window: &Window) -> Result<()> {
+        for note in &window.notes {
+            self.run(&self.statements.window_clear, (collection, window.start, note)).await?;
+        }
+        Ok(())
+    }
+}
