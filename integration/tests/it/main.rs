@@ -1,7 +1,6 @@
 //! What the running product does, from outside: every test starts the real binaries.
 
 mod bad_input;
-mod cassandra_parts;
 mod crud;
 mod durability;
 mod grpc;

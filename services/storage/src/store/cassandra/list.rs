@@ -97,7 +97,7 @@ impl Filling {
         for (id, row) in found {
             let (records, bytes) = (self.page.records.len(), self.bytes + row.data.len());
             if records == self.bounds.records || (bytes > self.bounds.bytes && records > 0) {
-                self.page.more = true;
+                self.page.next = Some(Position { created_at: at.0, id: at.1.clone() });
                 return true;
             }
             self.bytes = bytes;

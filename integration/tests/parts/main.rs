@@ -25,7 +25,8 @@ use tokio::{
 };
 
 use self::driver::{Counted, sessions};
-use crate::Outcome;
+
+type Outcome = anyhow::Result<()>;
 
 /// Each needs much of a small machine.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
