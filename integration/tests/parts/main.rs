@@ -131,7 +131,7 @@ async fn a_node_that_cannot_start_says_why() {
     assert!(error.contains("Unrecognized option: --no-such-option"), "{error}");
 }
 
-const ENDLESS: &str = "cassandra_parts::a_test_that_starts_a_node_and_is_killed";
+const ENDLESS: &str = "a_test_that_starts_a_node_and_is_killed";
 
 #[tokio::test]
 async fn nodes_end_with_the_cluster_and_with_a_killed_test() -> Outcome {
