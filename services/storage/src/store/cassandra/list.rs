@@ -39,13 +39,16 @@ impl Database {
                 let batch = &windows[..ahead.min(windows.len())];
                 let limit = page.limit(weight, batch.len() * regimes.shards(next.start).len());
                 let steps = batch.iter().map(|window| self.step(uid, regimes, window, &at, limit));
-                for (window, (found, ended)) in batch.iter().zip(try_join_all(steps).await?) {
+                let steps = try_join_all(steps).await?;
+                let emptied = batch
+                    .iter()
+                    .zip(&steps)
+                    .filter(|(window, (found, ended))| found.is_empty() && *ended && at.0 >= regimes.end(window.start));
+                try_join_all(emptied.map(|(window, _)| self.clear_window(uid, regimes, window))).await?;
+                for (window, (found, ended)) in batch.iter().zip(steps) {
                     if let Some(heaviest) = found.iter().map(|(_, row)| row.data.len()).max() {
                         weight = heaviest;
                         collection.weighed(heaviest);
-                    }
-                    if found.is_empty() && ended && at.0 >= regimes.end(window.start) {
-                        self.clear_window(uid, regimes, window).await?;
                     }
                     ahead = if found.is_empty() { WINDOWS.min(ahead + 1) } else { 1 };
                     if page.take(found, &mut at) {
