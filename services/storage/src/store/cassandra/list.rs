@@ -12,7 +12,7 @@ use crate::store::{Bounds, Page, Position, Result, Row};
 const CHUNK: usize = 32;
 /// What a list may hold in memory beyond its page, in bytes, by what its rows weighed so far.
 const HELD: usize = 8 * 1024 * 1024;
-/// Windows asked at once, at most: more with each that is found empty.
+/// Windows asked at once, at most: twice as many after each that was read to its end.
 const WINDOWS: usize = 8;
 /// A page that has taken so long ends where it is, and the next goes on: most of its windows were emptied.
 const ENOUGH: Duration = Duration::from_millis(500);
@@ -50,7 +50,7 @@ impl Database {
                         weight = heaviest;
                         collection.weighed(heaviest);
                     }
-                    ahead = if found.is_empty() { WINDOWS.min(ahead + 1) } else { 1 };
+                    ahead = WINDOWS.min(ahead * 2);
                     if page.take(found, &mut at) {
                         return Ok(page.page);
                     }
@@ -118,11 +118,12 @@ impl Filling {
         false
     }
 
-    /// How many rows to ask of each of so many shards: those that the page still wants, or as many as may be held.
+    /// How many rows to ask of each of so many shards: twice its part of what the page still wants, as they are not
+    /// quite even, or as many as may be held.
     fn limit(&self, weight: usize, shards: usize) -> usize {
         let wanted = self.bounds.records - self.page.records.len() + 1;
         let held = HELD / (weight.max(1) * shards);
-        wanted.min(held).clamp(2, CHUNK)
+        (2 * wanted / shards).min(wanted).min(held).clamp(2, CHUNK)
     }
 
     /// The page as it is, which goes on at `at`.
