@@ -5,6 +5,10 @@ use std::{process::ExitCode, sync::Arc};
 use gate::{Config, Home, backend::remote};
 use kit::{Process, Program, Secret, Service};
 
+/// A call allocates in one thread and frees in another, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let program = Program {
         name: "gate",
