@@ -3,7 +3,9 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod conformance;
+mod crashes;
 mod definitions;
 mod faults;
 mod load;
 mod opened;
+mod tables;
