@@ -5,6 +5,7 @@
 mod conformance;
 mod crashes;
 mod definitions;
+mod dividing;
 mod faults;
 mod load;
 mod opened;

@@ -7,10 +7,13 @@ mod contention;
 mod crash;
 mod database;
 mod definitions;
+mod dividing;
 mod dropping;
 mod entries;
 mod errors;
+mod filling;
 mod heads;
+mod known;
 mod list;
 mod notes;
 mod place;
@@ -78,17 +81,18 @@ impl Cassandra {
                 prepare(&mut link);
                 Database::open(link, &settings).await
             };
-            loop {
+            let database = loop {
                 match connect().await {
-                    Ok(connected) => break drop(found.set(Arc::new(connected))),
+                    Ok(connected) => break found.get_or_init(|| Arc::new(connected)),
                     Err(error) => {
                         let hosts = settings.hosts.join(",");
                         tracing::warn!(error.message = format!("{error:#}"), hosts, "waiting for cassandra");
                     }
                 }
                 tokio::time::sleep(BETWEEN_TRIES).await;
-            }
+            };
             tracing::info!(keyspace = %settings.keyspace, "connected to cassandra");
+            database.keep_divided().await;
         };
         Ok(Self { database, _connecting: AbortOnDropHandle::new(tokio::spawn(connecting)) })
     }
@@ -129,7 +133,7 @@ impl Store for Cassandra {
     async fn scan(&self, collection: Uuid, after: Option<&Position>, bounds: Bounds) -> Result<Page> {
         let database = self.database()?;
         let known = database.collection_of(collection).await?;
-        database.list(collection, &known.regimes, after, bounds).await
+        database.list(&known, after, bounds).await
     }
 
     async fn noted(&self, key: Uuid) -> Result<Option<Note>> {
