@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use scylla::{
     client::{session::Session, session_builder::SessionBuilder},
     statement::Consistency,
+    value::{CqlValue, Row},
 };
 use storage::store::cassandra::Settings;
 use uuid::Uuid;
@@ -47,13 +48,20 @@ impl Tables {
         self.run(&format!("UPDATE dropped SET since = 0 WHERE realm = 'all' AND uid = {uid}")).await
     }
 
-    /// How many rows a collection has in each of its tables.
+    /// How many rows a collection has in each of its tables, without the heads of deleted records, which Cassandra ends
+    /// within a day.
     pub(crate) async fn rows_of(&self, collection: Uuid) -> anyhow::Result<BTreeMap<&'static str, usize>> {
         let mut found = BTreeMap::new();
-        for table in ["record_entries", "heads", "windows"] {
-            let rows = self.0.query_unpaged(format!("SELECT collection FROM {table}"), ()).await?.into_rows_result()?;
-            let of = rows.rows::<(Uuid,)>()?.filter(|row| row.as_ref().is_ok_and(|(of,)| *of == collection)).count();
-            found.insert(table, of);
+        for (table, statement) in [
+            ("record_entries", "SELECT collection, version FROM record_entries"),
+            ("heads", "SELECT collection, TTL(mutation) FROM heads"),
+            ("windows", "SELECT collection, window FROM windows"),
+        ] {
+            let rows = self.0.query_unpaged(statement, ()).await?.into_rows_result()?;
+            let rows: Vec<Row> = rows.rows()?.collect::<Result<_, _>>()?;
+            let of = |row: &&Row| row.columns[0] == Some(CqlValue::Uuid(collection));
+            let ends = |row: &&Row| table == "heads" && row.columns[1].is_some();
+            found.insert(table, rows.iter().filter(|row| of(row) && !ends(row)).count());
         }
         found.retain(|_, rows| *rows > 0);
         Ok(found)

@@ -1,11 +1,9 @@
-//! Death between two statements, for tests.
-
-use std::future::pending;
+//! Death between two statements, or a long stop, for tests.
 
 use tokio::sync::watch;
 
-/// How many statements a store still sends. Before the next one it stands still for ever, and nothing of it goes on: to
-/// drop it then is what the end of its process would be there. Clones share what is left.
+/// How many statements a store still sends. Before the next one it stands still, and nothing of it goes on until it is
+/// given more: to drop it then is what the end of its process would be there. Clones share what is left.
 #[derive(Clone, Debug)]
 pub struct Lifetime(watch::Sender<i64>);
 
@@ -17,22 +15,20 @@ impl Default for Lifetime {
 }
 
 impl Lifetime {
-    /// From here on it sends so many statements.
+    /// From here on it sends so many statements, and those before which it stands.
     pub fn ends_after(&self, statements: u32) {
         self.0.send_replace(statements.into());
     }
 
     /// Waits until it stands still before a statement.
     pub async fn ended(&self) {
-        // The sender lives as long as this.
         let _ = self.0.subscribe().wait_for(|left| *left < 0).await;
     }
 
     /// Takes one statement from what is left.
     pub(super) async fn spend(&self) {
         self.0.send_modify(|left| *left = left.saturating_sub(1).max(-1));
-        if *self.0.borrow() < 0 {
-            pending().await
-        }
+        // The sender lives as long as this.
+        let _ = self.0.subscribe().wait_for(|left| *left >= 0).await;
     }
 }
