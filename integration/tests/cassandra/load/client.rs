@@ -110,8 +110,8 @@ impl<'l, D: Door> Client<'l, D> {
         let (load, collection) = (self.load, &self.load.collection);
         let (chosen, keyed) = (number % 3 == 1, number % 3 == 2);
         let (write, wanted) = (Write::new(keyed), Wanted { id: if chosen { of } else { "" }, of, n: number, etag: "" });
-        let make = async |door: &D, attempt| door.create(collection, wanted, Write { attempt, ..write }).await;
-        let mut made = self.ask(make).await?;
+        let create = async |door: &D, attempt| door.create(collection, wanted, Write { attempt, ..write }).await;
+        let mut made = self.ask(create).await?;
         let know = |id: &str, version| {
             load.known.lock().unwrap().insert(id.to_owned(), version);
         };
