@@ -242,12 +242,12 @@ async fn overtaken(
     let what = format!("{operation:?}, dead after {statements}, then overtaken");
     let mut subject = Subject::new(parent, operation, format!("overtaken-{statements}"));
     subject.prepare(observer, operation.0).await;
-    let started = if operation.0 == Start::Absent { 0 } else { 1 };
+    let started = i64::from(operation.0 != Start::Absent);
     ask_mortal(settings, statements, async |replica| subject.ask(replica, 0).await).await;
     if matches!(operation.1, Ask::CreateFresh | Ask::CreateKeyed) {
         // Nobody knows such an id before the record is shown.
         let Some(made) = subject.listed(observer).await else { return };
-        subject.id = made.name.rsplit('/').next().unwrap().to_owned();
+        made.name.rsplit('/').next().unwrap().clone_into(&mut subject.id);
     }
     let counts = i64::from(operation.1 != Ask::Delete);
     let written = subject.overwrite(observer).await.unwrap_or_else(|error| panic!("{what}: {error}"));

@@ -21,7 +21,11 @@ const PROBED: Duration = Duration::from_secs(12);
 
 pub(super) async fn as_ever(doors: &[Rest], fault: &str) -> anyhow::Result<Figures> {
     let load = Load::begin(doors, fault, PATIENCE, PROMISED).await;
-    load.during(async { Ok(sleep(LASTS * 2).await) }).await?;
+    load.during(async {
+        sleep(LASTS * 2).await;
+        Ok(())
+    })
+    .await?;
     Ok(load.audit().await)
 }
 
