@@ -130,6 +130,11 @@ impl Cassandra {
         Ok(cluster)
     }
 
+    /// The certificate, as PEM, of an authority that signed no node's.
+    pub fn authority() -> anyhow::Result<String> {
+        Ok(certificates::authority()?.1.pem())
+    }
+
     fn has_superuser(&self) -> Option<()> {
         self.nodes.iter().any(|node| node.log().contains("Created default superuser role")).then_some(())
     }

@@ -25,32 +25,37 @@ pub struct Process {
 }
 
 impl Process {
-    pub(crate) async fn start(program: Program) -> anyhow::Result<Self> {
-        Self::launch(program, 1).await
+    pub(crate) async fn start(program: Program, until_ready: bool) -> anyhow::Result<Self> {
+        Self::launch(program, 1, until_ready).await
     }
 
-    async fn launch(program: Program, starts: u32) -> anyhow::Result<Self> {
+    async fn launch(program: Program, starts: u32, until_ready: bool) -> anyhow::Result<Self> {
         // A folder for each start: the addresses of the former start are not to be read again.
         let folder = program.path(format!("logs-{starts}"));
         let child = program.logged_command(&folder)?.kill_on_drop(true).spawn()?;
         let mut process = Self { program, child, doors: BTreeMap::new(), logs: Logs::new(&folder), starts };
-        process.until_ready().await?;
+        process.until_open(until_ready).await?;
         Ok(process)
     }
 
-    async fn until_ready(&mut self) -> anyhow::Result<()> {
-        let ready = eventually("the process is ready", START_BOUND, async || {
+    async fn until_open(&mut self, ready: bool) -> anyhow::Result<()> {
+        let open = eventually("the process is open", START_BOUND, async || {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Some(Err(status));
             }
             for door in self.program.doors {
                 self.doors.insert(door, self.logs.door(door)?);
             }
-            let answer = Rest::new(self.door("metrics").ok()?).get("/readyz").await.ok()?;
-            (answer.status == 200).then_some(Ok(()))
+            (!ready || self.is_ready().await).then_some(Ok(()))
         });
-        let ended = ready.await.with_context(|| format!("{}: {:?}", self.program.binary, self.doors))?;
+        let ended = open.await.with_context(|| format!("{}: {:?}", self.program.binary, self.doors))?;
         ended.map_err(|status| anyhow::anyhow!("{} ended at its start: {status}", self.program.binary))
+    }
+
+    /// Whether `/readyz` says so.
+    pub async fn is_ready(&self) -> bool {
+        let Ok(metrics) = self.http("metrics") else { return false };
+        metrics.get("/readyz").await.is_ok_and(|answer| answer.status == 200)
     }
 
     /// Where a door is: `rest`, `grpc` or `metrics`.
@@ -133,7 +138,7 @@ impl Process {
                 program = program.env(variable, address.to_string());
             }
         }
-        *self = Self::launch(program, self.starts + 1).await?;
+        *self = Self::launch(program, self.starts + 1, true).await?;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 use std::{
     env,
     ffi::OsStr,
-    fs::File,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::{Output, Stdio},
     sync::Arc,
@@ -12,9 +12,11 @@ use anyhow::{Context, ensure};
 use tempfile::TempDir;
 use tokio::{process::Command, time::timeout};
 
-use crate::Process;
+use crate::{Cassandra, Process};
 
 const RUN_BOUND: Duration = Duration::from_secs(20);
+/// Where Debian keeps it, in the folder of each architecture.
+const FAKETIME: &str = "faketime/libfaketimeMT.so.1";
 
 /// A door of a process, and the variable that says where it is.
 pub(crate) const DOORS: [(&str, &str); 3] =
@@ -46,6 +48,12 @@ impl Program {
         let program = Self::new("storage", &["grpc", "metrics"])?.env("INTERNAL_TOKEN", token);
         let data = program.path("data");
         Ok(program.env("DATA_DIR", data.display().to_string()))
+    }
+
+    /// `storage` on a cluster, its door guarded by `token`.
+    pub fn storage_on(cluster: &Cassandra, keyspace: &str, token: &str) -> anyhow::Result<Self> {
+        let program = Self::storage(token)?.without("DATA_DIR").env("CASSANDRA_KEYSPACE", keyspace);
+        Ok(cluster.variables().iter().fold(program, |program, (name, value)| program.env(name, value)))
     }
 
     /// `gate` before that storage.
@@ -104,6 +112,19 @@ impl Program {
         self
     }
 
+    /// Lets it believe that it is so many seconds later, or earlier, than it is; how time passes is left alone.
+    ///
+    /// # Errors
+    /// Without Debian's package `libfaketime`.
+    pub fn clock(self, seconds: i32) -> anyhow::Result<Self> {
+        let find = || {
+            fs::read_dir("/usr/lib").ok()?.flatten().map(|found| found.path().join(FAKETIME)).find(|path| path.exists())
+        };
+        let library = find().context("libfaketime is missing; on Debian: apt-get install libfaketime")?;
+        let program = self.env("LD_PRELOAD", library.display().to_string()).env("FAKETIME", format!("{seconds:+}s"));
+        Ok(program.env("FAKETIME_DONT_FAKE_MONOTONIC", "1"))
+    }
+
     /// A path inside the program's folder.
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.folder.path().join(name)
@@ -111,7 +132,12 @@ impl Program {
 
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> anyhow::Result<Process> {
-        Process::start(self).await
+        Process::start(self, true).await
+    }
+
+    /// Starts it and waits until its doors are open, whether or not it is ready.
+    pub async fn open(self) -> anyhow::Result<Process> {
+        Process::start(self, false).await
     }
 
     /// Runs it to its end, which must come within 20 seconds.

@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 
 /// What nodes under TLS show, and what their clients trust, as PEM files.
 #[derive(Debug)]
@@ -18,18 +18,24 @@ pub(crate) struct Certificates {
 impl Certificates {
     /// One certificate for all `addresses`, signed by an authority made for it.
     pub(crate) fn make(folder: &Path, addresses: impl IntoIterator<Item = IpAddr>) -> anyhow::Result<Self> {
-        let mut authority = CertificateParams::default();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority_key = KeyPair::generate()?;
-        let authority_pem = authority.self_signed(&authority_key)?.pem();
+        let (issuer, authority) = authority()?;
 
         let key = KeyPair::generate()?;
         let names: Vec<_> = addresses.into_iter().map(|address| address.to_string()).collect();
-        let certificate = CertificateParams::new(names)?.signed_by(&key, &Issuer::new(authority, authority_key))?;
+        let certificate = CertificateParams::new(names)?.signed_by(&key, &issuer)?;
 
         let made = Self { keystore: folder.join("keystore.pem"), authority: folder.join("authority.pem") };
         fs::write(&made.keystore, key.serialize_pem() + &certificate.pem())?;
-        fs::write(&made.authority, authority_pem)?;
+        fs::write(&made.authority, authority.pem())?;
         Ok(made)
     }
+}
+
+/// An authority, and the certificate that it shows.
+pub(crate) fn authority() -> anyhow::Result<(Issuer<'static, KeyPair>, Certificate)> {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate()?;
+    let certificate = authority.self_signed(&key)?;
+    Ok((Issuer::new(authority, key), certificate))
 }

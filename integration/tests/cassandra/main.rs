@@ -3,8 +3,13 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod conformance;
+mod crashes;
 mod definitions;
 mod dividing;
 mod faults;
+mod late;
 mod load;
 mod opened;
+mod starting;
+mod sweep;
+mod tables;

@@ -26,15 +26,25 @@ pub(crate) fn settings(variables: &BTreeMap<&'static str, String>, keyspace: &st
 
 /// An engine of its own, as another replica would be, once it can serve.
 pub(crate) async fn replica(settings: Settings) -> anyhow::Result<Arc<Engine>> {
-    let engine = Arc::new(Engine::new(Arc::new(CassandraStore::open(settings)?)));
+    serving(CassandraStore::open(settings)?).await
+}
+
+/// An engine on `store`, once it can serve.
+pub(crate) async fn serving(store: CassandraStore) -> anyhow::Result<Arc<Engine>> {
+    let engine = Arc::new(Engine::new(Arc::new(store)));
     eventually("storage is ready", CONNECTED, async || engine.ready().await.ok()).await?;
     Ok(engine)
 }
 
-/// A replica on the shared cluster, in the keyspace that all tests share that harm nothing.
-pub(crate) async fn shared() -> Arc<Engine> {
+/// The shared cluster, and the keyspace there that all tests share that harm nothing.
+pub(crate) async fn shared_settings() -> Settings {
     static KEYSPACE: OnceCell<String> = OnceCell::const_new();
     let cluster = Cassandra::shared().await.unwrap();
     let keyspace = KEYSPACE.get_or_init(async || cluster.keyspace()).await;
-    replica(settings(cluster.variables(), keyspace)).await.unwrap()
+    settings(cluster.variables(), keyspace)
+}
+
+/// A replica there.
+pub(crate) async fn shared() -> Arc<Engine> {
+    replica(shared_settings().await).await.unwrap()
 }

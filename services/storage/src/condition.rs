@@ -31,6 +31,14 @@ impl Condition {
         }
     }
 
+    /// The mutation that the write is to follow, if the condition names one.
+    pub fn demanded(self) -> Option<Uuid> {
+        match self {
+            Self::Is(mutation) => mutation,
+            Self::Any | Self::Exists => None,
+        }
+    }
+
     /// Refuses a write to what was last written by another `mutation` than the condition demands.
     ///
     /// # Errors

@@ -63,7 +63,9 @@ impl Records {
                 Some(_) => Err(write::exists(id)),
                 None => Ok(Next::Data(data.clone(), naming.owner())),
             };
-            let row = write::apply(&*self.store, &self.turns, Key { collection, id }, named, change).await?.row;
+            let row = write::apply(&*self.store, &self.turns, Key { collection, id }, named, Condition::Any, change)
+                .await?
+                .row;
             return Ok(Record { id: id.to_owned(), row });
         }
         let Some(keyed) = &named.key else { return self.create_fresh(collection, data, named.mutation, naming).await };
@@ -101,7 +103,7 @@ impl Records {
             None if allow_missing => Err(Error::new(Code::PreconditionFailed, "there is no such record")),
             None => Err(missing(id)),
         };
-        let written = write::apply(&*self.store, &self.turns, Key { collection, id }, named, change).await?;
+        let written = write::apply(&*self.store, &self.turns, Key { collection, id }, named, condition, change).await?;
         Ok((Record { id: id.to_owned(), row: written.row }, written.effect == Effect::Created))
     }
 
@@ -120,7 +122,7 @@ impl Records {
             condition.admit(row.mutation())?;
             Ok(Next::Data(patch.apply(&row.data)?, None))
         };
-        let written = write::apply(&*self.store, &self.turns, Key { collection, id }, named, change).await?;
+        let written = write::apply(&*self.store, &self.turns, Key { collection, id }, named, condition, change).await?;
         Ok(Record { id: id.to_owned(), row: written.row })
     }
 
@@ -133,7 +135,7 @@ impl Records {
             condition.admit(row.ok_or_else(|| missing(id))?.mutation())?;
             Ok(Next::Deleted)
         };
-        write::apply(&*self.store, &self.turns, Key { collection, id }, named, change).await.map(drop)
+        write::apply(&*self.store, &self.turns, Key { collection, id }, named, condition, change).await.map(drop)
     }
 
     /// A page of `collections/{collection}`, newest first, and the token of the next.

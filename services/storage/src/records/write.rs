@@ -9,7 +9,10 @@ use skep_proto::{Code, Error, mutation};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::naming::{Keyed, Named};
-use crate::store::{Applied, Effect, HISTORY, Key, Next, Note, Result, Row, SOFT_ROW_MICROS, Store, Swap};
+use crate::{
+    condition::Condition,
+    store::{Applied, Effect, HISTORY, Key, Next, Note, Result, Row, SOFT_ROW_MICROS, Store, Swap},
+};
 
 /// How often a write that others overtake is judged again.
 const ATTEMPTS: usize = 100;
@@ -44,12 +47,14 @@ pub(super) struct Written {
 
 /// Makes the write that `change` says of the record as it stands (`None`: there is none).
 ///
-/// The condition of the write is the row's newest mutation, so `change` was judged on what is replaced.
+/// The condition of the write is the row's newest mutation, so `change` was judged on what is replaced. It admits only
+/// what `condition` does.
 pub(super) async fn apply(
     store: &dyn Store,
     turns: &Turns,
     key: Key<'_>,
     named: Named,
+    condition: Condition,
     change: impl Fn(Option<&Row>) -> Result<Next>,
 ) -> Result<Written> {
     let _turn = turns.take(key).await;
@@ -62,7 +67,7 @@ pub(super) async fn apply(
         if let Some(effect) = stored.as_ref().and_then(|row| row.effect_of(named.mutation)) {
             return repeated(stored, effect);
         }
-        if !can_tell(stored.as_ref(), &named, note.as_ref()) {
+        if !can_tell(stored.as_ref(), &named, condition, note.as_ref()) {
             return Err(Error::new(
                 Code::OutcomeUnknown,
                 "the record changed too often since an earlier attempt to tell whether that was made: read the record",
@@ -134,9 +139,13 @@ async fn note_use(store: &dyn Store, key: Key<'_>, keyed: &Keyed, stored: &mut O
 /// Whether a mutation that the row does not remember was certainly not made.
 ///
 /// It was not if nothing is forgotten: no row, or a short history (a deleted record is remembered for as long as a note
-/// holds). Else the history must reach back to before the mutation could have been made.
-fn can_tell(stored: Option<&Row>, named: &Named, note: Option<&Note>) -> bool {
+/// holds), or if what it was to follow is remembered. Else the history must reach back to before the mutation could have
+/// been made.
+fn can_tell(stored: Option<&Row>, named: &Named, condition: Condition, note: Option<&Note>) -> bool {
     let Some(row) = stored.filter(|row| row.history.len() == HISTORY) else { return true };
+    if condition.demanded().is_some_and(|before| row.effect_of(before).is_some()) {
+        return true;
+    }
     match note {
         Some(note) => note.seen.is_some_and(|seen| row.effect_of(seen).is_some()),
         None if named.again => {

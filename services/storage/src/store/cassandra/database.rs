@@ -1,8 +1,8 @@
 //! The connected database: runs the statements, and tells their failures.
 
 use scylla::{
-    client::session::Session, deserialize::row::DeserializeRow, errors::RowsError,
-    response::query_result::QueryRowsResult, serialize::row::SerializeRow, statement::prepared::PreparedStatement,
+    deserialize::row::DeserializeRow, errors::RowsError, response::query_result::QueryRowsResult,
+    serialize::row::SerializeRow, statement::prepared::PreparedStatement,
 };
 
 use skep_proto::Code;
@@ -12,7 +12,7 @@ use super::{
     errors::{Failures, damaged, is_ours},
     filling::Filling,
     known::Known,
-    session::{self, Profiles},
+    session::Link,
     settings::Settings,
     statements::Statements,
     windows::Noted,
@@ -24,7 +24,7 @@ const SETTLEMENTS: u32 = 4;
 
 /// A session on a schema that is complete, and what this process knows of the rows.
 pub(super) struct Database {
-    session: Session,
+    link: Link,
     pub(super) statements: Statements,
     pub(super) known: Known,
     pub(super) noted: Noted,
@@ -33,17 +33,12 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Connects, and completes the schema.
-    pub(super) async fn connect(
-        settings: &Settings,
-        tls: Option<std::sync::Arc<rustls::ClientConfig>>,
-    ) -> anyhow::Result<Self> {
-        let profiles = Profiles::new();
-        let session = session::connect(settings, tls, &profiles).await?;
-        super::schema::migrate(&session, settings, &profiles).await?;
-        let statements = Statements::prepare(&session, &profiles).await?;
+    /// Completes the schema.
+    pub(super) async fn open(link: Link, settings: &Settings) -> anyhow::Result<Self> {
+        super::schema::migrate(&link, settings).await?;
+        let statements = Statements::prepare(&link.session, &link.profiles).await?;
         Ok(Self {
-            session,
+            link,
             statements,
             known: Known::default(),
             noted: Noted::default(),
@@ -54,7 +49,7 @@ impl Database {
 
     /// Runs a statement that answers nothing.
     pub(super) async fn run(&self, statement: &PreparedStatement, values: impl SerializeRow) -> Result<()> {
-        self.session.execute_unpaged(statement, values).await.map(drop).map_err(|error| self.failures.failed(error))
+        self.link.execute(statement, values).await.map(drop).map_err(|error| self.failures.failed(error))
     }
 
     /// The rows; every statement that asks for more than one has a LIMIT.
@@ -62,8 +57,7 @@ impl Database {
     where
         R: for<'f, 'm> DeserializeRow<'f, 'm>,
     {
-        let answer =
-            self.session.execute_unpaged(statement, values).await.map_err(|error| self.failures.failed(error))?;
+        let answer = self.link.execute(statement, values).await.map_err(|error| self.failures.failed(error))?;
         let rows = answer.into_rows_result().map_err(damaged)?;
         rows.rows::<R>().map_err(damaged)?.collect::<std::result::Result<_, _>>().map_err(damaged)
     }
@@ -100,7 +94,7 @@ impl Database {
         statement: &PreparedStatement,
         values: impl SerializeRow,
     ) -> Result<Outcome> {
-        match self.session.execute_unpaged(statement, values).await {
+        match self.link.execute(statement, values).await {
             Ok(answer) => {
                 let rows = answer.into_rows_result().map_err(damaged)?;
                 Ok(if applied(&rows).map_err(damaged)? { Outcome::Applied } else { Outcome::Refused })

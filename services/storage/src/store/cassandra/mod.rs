@@ -3,6 +3,8 @@
 //! The model is in `docs/decisions/cassandra-model.md`; each file here holds the statements of one of its tables.
 
 mod contention;
+#[cfg(feature = "conformance")]
+mod crash;
 mod database;
 mod definitions;
 mod dividing;
@@ -33,12 +35,14 @@ use skep_proto::{Code, Error};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
-use self::database::Database;
+#[cfg(feature = "conformance")]
+pub use self::crash::Lifetime;
 pub(crate) use self::settings::SETTINGS;
 pub use self::settings::{
     CASSANDRA_HOSTS, CASSANDRA_KEYSPACE, CASSANDRA_PASSWORD, CASSANDRA_REPLICATION_FACTOR, CASSANDRA_TLS_CA,
     CASSANDRA_USERNAME, Keyspace, Settings,
 };
+use self::{database::Database, session::Link};
 use super::{Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Swap};
 
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
@@ -55,12 +59,30 @@ impl Cassandra {
     /// # Errors
     /// When the authorities of [`Settings::authority`] cannot be read.
     pub fn open(settings: Settings) -> anyhow::Result<Self> {
+        Self::open_on(settings, |_| ())
+    }
+
+    /// As [`open`](Self::open), but its process lives no longer than `lifetime`.
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(feature = "conformance")]
+    pub fn open_for(settings: Settings, lifetime: Lifetime) -> anyhow::Result<Self> {
+        Self::open_on(settings, move |link| link.lifetime = lifetime.clone())
+    }
+
+    fn open_on(settings: Settings, prepare: impl Fn(&mut Link) + Send + Sync + 'static) -> anyhow::Result<Self> {
         let tls = session::tls(&settings)?;
         let database = Arc::new(OnceLock::new());
         let found = Arc::clone(&database);
         let connecting = async move {
+            let connect = async || {
+                let mut link = Link::connect(&settings, tls.clone()).await?;
+                prepare(&mut link);
+                Database::open(link, &settings).await
+            };
             let database = loop {
-                match Database::connect(&settings, tls.clone()).await {
+                match connect().await {
                     Ok(connected) => break found.get_or_init(|| Arc::new(connected)),
                     Err(error) => {
                         let hosts = settings.hosts.join(",");

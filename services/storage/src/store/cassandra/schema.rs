@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use scylla::{client::session::Session, statement::Statement};
+use scylla::statement::Statement;
 use sha2::{Digest, Sha256};
 use skep_proto::mutation;
 use uuid::Uuid;
 
-use super::{database::applied, session::Profiles, settings::Settings};
+use super::{database::applied, session::Link, settings::Settings};
 
 /// What each version adds to the one before. Never changed once released; each may be made twice.
 const MIGRATIONS: &[&[&str]] = &[&[
@@ -37,85 +37,75 @@ const HELD_SECONDS: i32 = 60;
 const BETWEEN_TRIES: Duration = Duration::from_millis(500);
 
 /// Makes the keyspace and whatever of the schema is missing, and uses the keyspace.
-pub(super) async fn migrate(session: &Session, settings: &Settings, profiles: &Profiles) -> anyhow::Result<()> {
+pub(super) async fn migrate(link: &Link, settings: &Settings) -> anyhow::Result<()> {
     let (keyspace, factor) = (&settings.keyspace, settings.replication_factor);
-    if session.get_cluster_state().get_keyspace(keyspace.to_string()).is_none() {
+    if link.session.get_cluster_state().get_keyspace(keyspace.to_string()).is_none() {
         // Cassandra makes it the factor of every datacenter that it has.
         let replication = format!("{{'class': 'NetworkTopologyStrategy', 'replication_factor': {factor}}}");
-        session
-            .query_unpaged(format!("CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {replication}"), ())
-            .await?;
+        link.query(format!("CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {replication}"), ()).await?;
     }
-    session.use_keyspace(keyspace.to_string(), true).await?;
+    link.session.use_keyspace(keyspace.to_string(), true).await?;
     // Tables made by two nodes at once must have one id, or the nodes never agree.
     let id = table_id(&keyspace.to_string(), "migrations");
-    session
-        .query_unpaged(
-            format!(
-                "CREATE TABLE IF NOT EXISTS migrations (realm text, version int, holder uuid static, at bigint, \
+    link.query(
+        format!(
+            "CREATE TABLE IF NOT EXISTS migrations (realm text, version int, holder uuid static, at bigint, \
                  PRIMARY KEY (realm, version)) WITH id = {id}"
-            ),
-            (),
-        )
-        .await?;
-    while version(session, profiles).await? < MIGRATIONS.len() {
+        ),
+        (),
+    )
+    .await?;
+    while version(link).await? < MIGRATIONS.len() {
         let me = Uuid::now_v7();
-        if !hold(session, profiles, me, None).await? {
+        if !hold(link, me, None).await? {
             tokio::time::sleep(BETWEEN_TRIES).await;
             continue;
         }
-        let done = version(session, profiles).await?;
+        let done = version(link).await?;
         for (number, migration) in MIGRATIONS.iter().enumerate().skip(done) {
             for statement in *migration {
-                ensure!(hold(session, profiles, me, Some(me)).await?, "another replica took over the migration");
-                session.query_unpaged(*statement, ()).await?;
+                ensure!(hold(link, me, Some(me)).await?, "another replica took over the migration");
+                link.query(*statement, ()).await?;
             }
-            note(session, profiles, me, number + 1).await?;
+            note(link, me, number + 1).await?;
             tracing::info!(version = number + 1, "schema migrated");
         }
-        conditional(
-            session,
-            profiles,
-            "UPDATE migrations SET holder = null WHERE realm = 'schema' IF holder = ?",
-            (me,),
-        )
-        .await?;
+        conditional(link, "UPDATE migrations SET holder = null WHERE realm = 'schema' IF holder = ?", (me,)).await?;
     }
-    session.refresh_metadata().await?;
+    link.session.refresh_metadata().await?;
     Ok(())
 }
 
 /// The newest version that is complete.
-async fn version(session: &Session, profiles: &Profiles) -> anyhow::Result<usize> {
+async fn version(link: &Link) -> anyhow::Result<usize> {
     let mut ask = Statement::new("SELECT version FROM migrations WHERE realm = 'schema' ORDER BY version DESC LIMIT 1");
-    ask.set_execution_profile_handle(Some(profiles.plain.clone()));
-    let rows = session.query_unpaged(ask, ()).await?.into_rows_result()?;
+    ask.set_execution_profile_handle(Some(link.profiles.plain.clone()));
+    let rows = link.query(ask, ()).await?.into_rows_result()?;
     // A row without a version holds nothing but the static column.
     let newest = rows.maybe_first_row::<(Option<i32>,)>()?.and_then(|(version,)| version);
     Ok(usize::try_from(newest.unwrap_or(0))?)
 }
 
-async fn hold(session: &Session, profiles: &Profiles, me: Uuid, holder: Option<Uuid>) -> anyhow::Result<bool> {
+async fn hold(link: &Link, me: Uuid, holder: Option<Uuid>) -> anyhow::Result<bool> {
     let text = "UPDATE migrations USING TTL ? SET holder = ? WHERE realm = 'schema' IF holder = ?";
-    conditional(session, profiles, text, (HELD_SECONDS, me, holder)).await
+    conditional(link, text, (HELD_SECONDS, me, holder)).await
 }
 
-async fn note(session: &Session, profiles: &Profiles, me: Uuid, version: usize) -> anyhow::Result<()> {
+async fn note(link: &Link, me: Uuid, version: usize) -> anyhow::Result<()> {
     let text = "UPDATE migrations SET at = ? WHERE realm = 'schema' AND version = ? IF holder = ?";
-    let noted = conditional(session, profiles, text, (mutation::now(), i32::try_from(version)?, me)).await?;
+    let noted = conditional(link, text, (mutation::now(), i32::try_from(version)?, me)).await?;
     ensure!(noted, "another replica took over the migration");
     Ok(())
 }
 
 async fn conditional(
-    session: &Session,
-    profiles: &Profiles,
+    link: &Link,
     text: &str,
     values: impl scylla::serialize::row::SerializeRow,
 ) -> anyhow::Result<bool> {
     let mut statement = Statement::new(text);
-    statement.set_execution_profile_handle(Some(profiles.conditional.clone()));
-    Ok(applied(&session.query_unpaged(statement, values).await?.into_rows_result()?)?)
+    statement.set_execution_profile_handle(Some(link.profiles.conditional.clone()));
+    Ok(applied(&link.query(statement, values).await?.into_rows_result()?)?)
 }
 
 /// The same for every replica, another for every keyspace.

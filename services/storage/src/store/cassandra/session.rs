@@ -13,8 +13,11 @@ use scylla::{
         session::Session,
         session_builder::SessionBuilder,
     },
+    errors::ExecutionError,
     policies::{retry::FallthroughRetryPolicy, speculative_execution::SimpleSpeculativeExecutionPolicy},
-    statement::{Consistency, SerialConsistency},
+    response::query_result::QueryResult,
+    serialize::row::SerializeRow,
+    statement::{Consistency, SerialConsistency, Statement, prepared::PreparedStatement},
 };
 
 use super::settings::Settings;
@@ -72,24 +75,58 @@ pub(super) fn tls(settings: &Settings) -> anyhow::Result<Option<Arc<ClientConfig
     Ok(Some(Arc::new(ClientConfig::builder().with_root_certificates(trusted).with_no_client_auth())))
 }
 
-/// Connects. Host names are resolved anew by the driver when none of the nodes it knows is left.
-pub(super) async fn connect(
-    settings: &Settings,
-    tls: Option<Arc<ClientConfig>>,
-    profiles: &Profiles,
-) -> anyhow::Result<Session> {
-    let mut builder = SessionBuilder::new()
-        .known_nodes(&settings.hosts)
-        .default_execution_profile_handle(profiles.plain.clone())
-        .keyspaces_to_fetch([settings.keyspace.to_string()])
-        .connection_timeout(CONNECT)
-        .hostname_resolution_timeout(Some(CONNECT))
-        .keepalive_interval(KEEPALIVE)
-        .keepalive_timeout(KEEPALIVE)
-        .schema_agreement_timeout(SCHEMA)
-        .tls_context(tls);
-    if let Some((name, password)) = &settings.user {
-        builder = builder.user(name, password.expose());
+/// The way to the cluster: every statement that a store sends is sent here.
+pub(super) struct Link {
+    pub(super) session: Session,
+    pub(super) profiles: Profiles,
+    #[cfg(feature = "conformance")]
+    pub(super) lifetime: super::Lifetime,
+}
+
+impl Link {
+    /// Connects. Host names are resolved anew by the driver when none of the nodes it knows is left.
+    pub(super) async fn connect(settings: &Settings, tls: Option<Arc<ClientConfig>>) -> anyhow::Result<Self> {
+        let profiles = Profiles::new();
+        let mut builder = SessionBuilder::new()
+            .known_nodes(&settings.hosts)
+            .default_execution_profile_handle(profiles.plain.clone())
+            .keyspaces_to_fetch([settings.keyspace.to_string()])
+            .connection_timeout(CONNECT)
+            .hostname_resolution_timeout(Some(CONNECT))
+            .keepalive_interval(KEEPALIVE)
+            .keepalive_timeout(KEEPALIVE)
+            .schema_agreement_timeout(SCHEMA)
+            .tls_context(tls);
+        if let Some((name, password)) = &settings.user {
+            builder = builder.user(name, password.expose());
+        }
+        Ok(Self {
+            session: builder.build().await?,
+            profiles,
+            #[cfg(feature = "conformance")]
+            lifetime: super::Lifetime::default(),
+        })
     }
-    Ok(builder.build().await?)
+
+    /// Sends a prepared statement.
+    pub(super) async fn execute(
+        &self,
+        statement: &PreparedStatement,
+        values: impl SerializeRow,
+    ) -> Result<QueryResult, ExecutionError> {
+        #[cfg(feature = "conformance")]
+        self.lifetime.spend().await;
+        self.session.execute_unpaged(statement, values).await
+    }
+
+    /// Sends a statement of the schema.
+    pub(super) async fn query(
+        &self,
+        statement: impl Into<Statement>,
+        values: impl SerializeRow,
+    ) -> Result<QueryResult, ExecutionError> {
+        #[cfg(feature = "conformance")]
+        self.lifetime.spend().await;
+        self.session.query_unpaged(statement, values).await
+    }
 }

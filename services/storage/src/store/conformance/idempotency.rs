@@ -174,6 +174,20 @@ pub async fn a_late_attempt_is_unknown_never_made_twice(house: House) {
     let late = house.ask_patch("bee", PatchRecordRequest { attempt: 1, ..first }).await;
     assert_eq!(late, Err(Code::OutcomeUnknown));
     assert_eq!(text(&house.get("bee").await.unwrap()), r#"{"n":[1,1],"x":1}"#);
+
+    // What a condition demands is remembered, so a write that follows it would be too.
+    let mut etag = house.get("bee").await.unwrap().etag;
+    let lost = PatchRecordRequest { etag: etag.clone(), ..asked(1) };
+    let made = house.ask_patch("bee", lost.clone()).await.unwrap();
+    assert_eq!(text(&made), r#"{"n":[1,1,1],"x":1}"#);
+    let never_made = PatchRecordRequest { etag: made.etag.clone(), ..asked(1) };
+    for _ in 0..15 {
+        etag = house.merge("bee", r#"{"x":1}"#, "").await.unwrap().etag;
+    }
+    assert_eq!(house.ask_patch("bee", lost).await.unwrap().etag, etag);
+    assert_eq!(house.ask_patch("bee", never_made.clone()).await, Err(Code::PreconditionFailed));
+    house.merge("bee", r#"{"x":1}"#, "").await.unwrap();
+    assert_eq!(house.ask_patch("bee", never_made).await, Err(Code::OutcomeUnknown));
 }
 
 pub async fn a_malformed_request_does_not_use_its_key_up(house: House) {

@@ -1,0 +1,286 @@
+//! Writes of records: what is shown after the death, what a repetition does, and what another client finds.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use skep_proto::{Code, Contract, Error, Local, mutation, v1::*};
+use storage::store::cassandra::Settings;
+use tonic::Request;
+
+use super::ask_mortal;
+use crate::opened::{self, ALONE};
+
+/// What there is before.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Start {
+    Absent,
+    Fresh,
+    Chosen,
+    FreshDeleted,
+    ChosenDeleted,
+    DeletedByThisMutation,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Ask {
+    CreateFresh,
+    CreateChosen,
+    CreateKeyed,
+    Update,
+    UpdateKeyed,
+    Patch,
+    Delete,
+}
+
+const OPERATIONS: &[(Start, Ask)] = &[
+    (Start::Absent, Ask::CreateFresh),
+    (Start::Absent, Ask::CreateChosen),
+    (Start::Absent, Ask::CreateKeyed),
+    (Start::Absent, Ask::Update),
+    (Start::Fresh, Ask::Update),
+    (Start::Chosen, Ask::Update),
+    (Start::Chosen, Ask::UpdateKeyed),
+    (Start::Fresh, Ask::Patch),
+    (Start::Fresh, Ask::Delete),
+    (Start::Chosen, Ask::Delete),
+    (Start::FreshDeleted, Ask::Update),
+    (Start::ChosenDeleted, Ask::CreateChosen),
+    (Start::DeletedByThisMutation, Ask::Delete),
+];
+/// Operations tried at the same time.
+const AT_ONCE: usize = 4;
+
+/// One record and one write of it.
+struct Subject {
+    parent: String,
+    /// Empty if only the answer tells it.
+    id: String,
+    mark: String,
+    mutation_id: String,
+    ask: Ask,
+}
+
+impl Subject {
+    fn new(parent: &str, (start, ask): (Start, Ask), mark: String) -> Self {
+        let mutation_id = mutation::new().to_string();
+        let id = match (start, ask) {
+            (_, Ask::CreateKeyed) => String::new(),
+            (_, Ask::CreateFresh) => mutation_id.clone(),
+            (Start::Fresh | Start::FreshDeleted, _) => mutation::new().to_string(),
+            _ => mark.clone(),
+        };
+        Self { parent: parent.to_owned(), id, mark, mutation_id, ask }
+    }
+
+    fn data(&self, by: &str) -> Vec<u8> {
+        format!(r#"{{"by":"{by}","of":"{}"}}"#, self.mark).into()
+    }
+
+    fn name(&self) -> String {
+        format!("{}/records/{}", self.parent, self.id)
+    }
+
+    async fn prepare(&self, replica: &dyn Contract, start: Start) {
+        if start == Start::Absent {
+            return;
+        }
+        let record = Some(Record { data: self.data("start").into(), ..Default::default() });
+        let fresh = matches!(start, Start::Fresh | Start::FreshDeleted);
+        let (record_id, mutation_id) =
+            if fresh { (String::new(), self.id.clone()) } else { (self.id.clone(), String::new()) };
+        let parent = self.parent.clone();
+        let asked = CreateRecordRequest { parent, record, record_id, mutation_id, ..Default::default() };
+        replica.create_record(Request::new(asked)).await.unwrap();
+        if matches!(start, Start::FreshDeleted | Start::ChosenDeleted | Start::DeletedByThisMutation) {
+            let by_this = start == Start::DeletedByThisMutation;
+            let mutation_id = if by_this { self.mutation_id.clone() } else { String::new() };
+            let asked = DeleteRecordRequest { name: self.name(), mutation_id, ..Default::default() };
+            replica.delete_record(Request::new(asked)).await.unwrap();
+        }
+    }
+
+    /// The write, by the same name each time.
+    async fn ask(&self, replica: &dyn Contract, attempt: i32) -> Result<(), Error> {
+        let (mutation_id, parent, name) = (self.mutation_id.clone(), self.parent.clone(), self.name());
+        let record = Some(Record { name: name.clone(), data: self.data("ours").into(), ..Default::default() });
+        let idempotency_key = match self.ask {
+            Ask::CreateKeyed | Ask::UpdateKeyed => format!("{}-{}", self.parent, self.mark),
+            _ => String::new(),
+        };
+        match self.ask {
+            Ask::CreateFresh | Ask::CreateChosen | Ask::CreateKeyed => {
+                let record_id = if self.ask == Ask::CreateChosen { self.id.clone() } else { String::new() };
+                let caller = String::new();
+                let asked =
+                    CreateRecordRequest { parent, record, record_id, mutation_id, attempt, idempotency_key, caller };
+                replica.create_record(Request::new(asked)).await.map(drop)
+            }
+            Ask::Update | Ask::UpdateKeyed => {
+                let (allow_missing, caller) = (true, String::new());
+                let asked =
+                    UpdateRecordRequest { record, allow_missing, mutation_id, attempt, idempotency_key, caller };
+                replica.update_record(Request::new(asked)).await.map(drop)
+            }
+            Ask::Patch => {
+                let patch = Some(patch_record_request::Patch::MergePatch(r#"{"by":"ours"}"#.into()));
+                let asked = PatchRecordRequest { name, patch, mutation_id, attempt, ..Default::default() };
+                replica.patch_record(Request::new(asked)).await.map(drop)
+            }
+            Ask::Delete => {
+                let asked = DeleteRecordRequest { name, mutation_id, attempt, ..Default::default() };
+                replica.delete_record(Request::new(asked)).await.map(drop)
+            }
+        }
+    }
+
+    /// A write of another client, of whatever it finds.
+    async fn overwrite(&self, replica: &dyn Contract) -> Result<Record, Error> {
+        let record = Some(Record { name: self.name(), data: self.data("other").into(), ..Default::default() });
+        let asked = UpdateRecordRequest { record, allow_missing: true, ..Default::default() };
+        replica.update_record(Request::new(asked)).await.map(|answer| answer.record.unwrap())
+    }
+
+    async fn listed(&self, replica: &dyn Contract) -> Option<Record> {
+        let asked = ListRecordsRequest { parent: self.parent.clone(), page_size: 1000, ..Default::default() };
+        let page = replica.list_records(Request::new(asked)).await.unwrap();
+        assert!(page.next_page_token.is_empty());
+        let mark = format!(r#""of":"{}""#, self.mark);
+        let mut ours = page.records.into_iter().filter(|record| str::from_utf8(&record.data).unwrap().contains(&mark));
+        let found = ours.next();
+        assert_eq!(ours.next(), None, "listed twice");
+        found
+    }
+
+    /// What get and list agree on.
+    async fn shown(&self, replica: &dyn Contract) -> Option<Record> {
+        let before = self.listed(replica).await;
+        let name = before.as_ref().map_or_else(|| self.name(), |record| record.name.clone());
+        if name.ends_with('/') {
+            return before;
+        }
+        let got = match replica.get_record(Request::new(GetRecordRequest { name })).await {
+            Ok(answer) => answer.record,
+            Err(error) => {
+                assert_eq!(error.code, Code::RecordNotFound, "{error}");
+                None
+            }
+        };
+        let listed = self.listed(replica).await;
+        assert_eq!(listed, got, "what a get shows, a list shows");
+        assert!(before.is_none() || before == got, "what was shown once stays: {before:?} {got:?}");
+        got
+    }
+}
+
+fn version(record: Option<&Record>) -> i64 {
+    record.map_or(0, |record| record.version)
+}
+
+fn by(record: &Record) -> &str {
+    str::from_utf8(&record.data).unwrap().split('"').nth(3).unwrap()
+}
+
+/// How many statements it took.
+async fn try_all(settings: &Settings, observer: &dyn Contract, number: usize, operation: (Start, Ask)) -> u32 {
+    let parent = format!("collections/crash-{number}");
+    let collection = Some(Collection { name: parent.clone(), ..Default::default() });
+    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    observer.update_collection(Request::new(asked)).await.unwrap();
+    for statements in 0.. {
+        let done = repeated(settings, observer, &parent, operation, statements).await;
+        overtaken(settings, observer, &parent, operation, statements).await;
+        if done {
+            return statements;
+        }
+    }
+    unreachable!("an operation has an end")
+}
+
+/// The same request again, by the same name: its effect is there exactly once.
+async fn repeated(
+    settings: &Settings,
+    observer: &dyn Contract,
+    parent: &str,
+    operation: (Start, Ask),
+    statements: u32,
+) -> bool {
+    let what = format!("{operation:?}, dead after {statements}");
+    let subject = Subject::new(parent, operation, format!("repeated-{statements}"));
+    subject.prepare(observer, operation.0).await;
+    let before = subject.shown(observer).await;
+    let answer = ask_mortal(settings, statements, async |replica| subject.ask(replica, 0).await).await;
+    let shown = subject.shown(observer).await;
+    if shown != before {
+        assert_after(&subject, operation, shown.as_ref(), &what);
+    }
+    assert_eq!(answer.clone().transpose().err(), None, "{what}");
+    subject.ask(observer, 1).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+    let after = subject.shown(observer).await;
+    assert_after(&subject, operation, after.as_ref(), &what);
+    assert!(shown == before || shown == after, "{what}: {shown:?}, then {after:?}");
+    answer.is_some()
+}
+
+fn assert_after(subject: &Subject, (start, ask): (Start, Ask), shown: Option<&Record>, what: &str) {
+    let expected = match (start, ask) {
+        (_, Ask::Delete) => None,
+        (Start::Absent, _) => Some(("ours", 1)),
+        _ => Some(("ours", 2)),
+    };
+    assert_eq!(shown.map(|record| (by(record), record.version)), expected, "{what}: {}", subject.mark);
+}
+
+/// Another client writes before anybody repeats: it sees one state or the other whole, and a late repetition adds
+/// nothing that was there already.
+async fn overtaken(
+    settings: &Settings,
+    observer: &dyn Contract,
+    parent: &str,
+    operation: (Start, Ask),
+    statements: u32,
+) {
+    let what = format!("{operation:?}, dead after {statements}, then overtaken");
+    let mut subject = Subject::new(parent, operation, format!("overtaken-{statements}"));
+    subject.prepare(observer, operation.0).await;
+    let started = i64::from(operation.0 != Start::Absent);
+    ask_mortal(settings, statements, async |replica| subject.ask(replica, 0).await).await;
+    if matches!(operation.1, Ask::CreateFresh | Ask::CreateKeyed) {
+        // Nobody knows such an id before the record is shown.
+        let Some(made) = subject.listed(observer).await else { return };
+        made.name.rsplit('/').next().unwrap().clone_into(&mut subject.id);
+    }
+    let counts = i64::from(operation.1 != Ask::Delete);
+    let written = subject.overwrite(observer).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert!((started + 1..=started + 1 + counts).contains(&written.version), "{what}: {written:?}");
+    let shown = subject.shown(observer).await;
+    assert_eq!(shown.as_ref(), Some(&written), "{what}");
+    let made = version(Some(&written)) == started + 1 + counts && counts == 1;
+    let late = subject.ask(observer, 1).await;
+    let after = subject.shown(observer).await;
+    match (operation.1, late) {
+        (Ask::Delete, Ok(())) => assert!(after.is_none() || after == shown, "{what}: {after:?}"),
+        (_, Ok(())) if made => assert_eq!(after, shown, "{what}"),
+        (Ask::Update | Ask::UpdateKeyed | Ask::Patch, Ok(())) => {
+            assert_eq!(version(after.as_ref()), written.version + 1, "{what}");
+        }
+        // Its id was taken by the other meanwhile.
+        (_, Err(error)) => {
+            assert_eq!(error.code, Code::RecordExists, "{what}: {error}");
+            assert_eq!(after, shown, "{what}");
+        }
+        (_, Ok(())) => panic!("{what}: made twice, {after:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_whose_replica_dies_before_any_statement_is_made_once_or_not_at_all() {
+    let _guard = ALONE.read().await;
+    let settings = &opened::shared_settings().await;
+    let observer = &(Arc::new(Local::new(opened::shared().await)) as Arc<dyn Contract>);
+    let operations = OPERATIONS.iter().enumerate().map(async |(number, operation)| {
+        let statements = try_all(settings, &**observer, number, *operation).await;
+        eprintln!("{operation:?}: {statements} statements");
+        assert!(statements > 1, "{operation:?}");
+    });
+    stream::iter(operations).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+}

@@ -1,0 +1,78 @@
+//! What is left in the tables of a collection that was dropped: nothing.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use integration::Cassandra;
+use skep_proto::{Contract, Local};
+
+use crate::{
+    load::door::{Door, Wanted, Write},
+    opened::{ALONE, replica, settings},
+    tables::Tables,
+};
+
+/// So many that a shard takes more than one step.
+const FRESH: usize = 2200;
+const KEPT: usize = 100;
+const CHOSEN: usize = 30;
+const AT_ONCE: usize = 16;
+
+async fn fill(replica: &Arc<dyn Contract>, collection: &str, fresh: usize) {
+    replica.define(collection).await.unwrap();
+    let ids = (0..fresh).map(|_| String::new()).chain((0..CHOSEN).map(|number| format!("c{number}")));
+    let made = stream::iter(ids).map(async |id| {
+        let wanted = Wanted { id: &id, of: "", n: 0, etag: "" };
+        replica.create(collection, wanted, Write::new(false)).await.unwrap().id
+    });
+    let made: Vec<_> = made.buffer_unordered(AT_ONCE).collect().await;
+    // Some have heads beside their entries, and some heads alone.
+    for (number, id) in made.iter().step_by(10).enumerate() {
+        let wanted = Wanted { id, of: "", n: 1, etag: "" };
+        replica.replace(collection, wanted, Write::new(false)).await.unwrap();
+        if number % 2 == 0 {
+            replica.delete(collection, id, Write::new(false)).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_left_of_a_dropped_collection() -> anyhow::Result<()> {
+    let _guard = ALONE.read().await;
+    let cluster = Cassandra::shared().await?;
+    let settings = settings(cluster.variables(), &cluster.keyspace());
+    let (engine, tables) = (replica(settings.clone()).await?, Tables::of(&settings).await?);
+    let dropping: Arc<dyn Contract> = Arc::new(Local::new(engine));
+    fill(&dropping, "dropped", FRESH).await;
+    fill(&dropping, "kept", KEPT).await;
+    let name = || "collections/dropped".to_owned();
+    let asked = skep_proto::v1::DeleteCollectionRequest { name: name(), force: true };
+    dropping.delete_collection(tonic::Request::new(asked)).await?;
+    let uid = tables.dropped().await?["dropped"];
+    // The replica that dropped it is gone.
+    drop(dropping);
+
+    let other = replica(settings.clone()).await?;
+    assert!(!other.sweep().await?, "a write of another replica may still be under way");
+    let before = tables.rows_of(uid).await?;
+    assert!(before["record_entries"] > FRESH / 2 && before["heads"] > CHOSEN && before["windows"] > 0, "{before:?}");
+    tables.age(uid).await?;
+    let mut steps = 0;
+    while other.sweep().await? {
+        steps += 1;
+    }
+    assert!(steps > 4, "in {steps} steps");
+    assert_eq!((tables.rows_of(uid).await?, tables.dropped().await?), ([].into(), [].into()));
+
+    let kept: Arc<dyn Contract> = Arc::new(Local::new(other));
+    let (mut shown, mut token) = (0, String::new());
+    loop {
+        let (page, next) = kept.page("kept", &token).await.unwrap();
+        (shown, token) = (shown + page.len(), next);
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert!(shown > KEPT, "what was not dropped: {shown}");
+    Ok(())
+}

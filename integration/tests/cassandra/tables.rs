@@ -1,0 +1,69 @@
+//! The tables themselves, seen past the store.
+
+use std::collections::BTreeMap;
+
+use scylla::{
+    client::{session::Session, session_builder::SessionBuilder},
+    statement::Consistency,
+    value::{CqlValue, Row},
+};
+use storage::store::cassandra::Settings;
+use uuid::Uuid;
+
+/// A session of the driver in a store's keyspace.
+pub(crate) struct Tables(Session);
+
+impl Tables {
+    pub(crate) async fn of(settings: &Settings) -> anyhow::Result<Self> {
+        let mut builder = SessionBuilder::new().known_nodes(&settings.hosts);
+        if let Some((name, password)) = &settings.user {
+            builder = builder.user(name, password.expose());
+        }
+        let profile = scylla::client::execution_profile::ExecutionProfile::builder().consistency(Consistency::Quorum);
+        let builder = builder.default_execution_profile_handle(profile.build().into_handle());
+        let session = builder.use_keyspace(settings.keyspace.to_string(), false).build().await?;
+        Ok(Self(session))
+    }
+
+    pub(crate) async fn run(&self, statement: &str) -> anyhow::Result<()> {
+        Ok(self.0.query_unpaged(statement, ()).await.map(drop)?)
+    }
+
+    /// The versions of the schema that are complete.
+    pub(crate) async fn versions(&self) -> anyhow::Result<Vec<i32>> {
+        let rows = self.0.query_unpaged("SELECT version FROM migrations WHERE realm = 'schema'", ()).await?;
+        let rows = rows.into_rows_result()?;
+        let versions = rows.rows::<(Option<i32>,)>()?.filter_map(|row| row.map(|(version,)| version).transpose());
+        Ok(versions.collect::<Result<_, _>>()?)
+    }
+
+    /// The uids of collections whose records are still to be cleared away, by name.
+    pub(crate) async fn dropped(&self) -> anyhow::Result<BTreeMap<String, Uuid>> {
+        let rows = self.0.query_unpaged("SELECT name, uid FROM dropped WHERE realm = 'all'", ()).await?;
+        Ok(rows.into_rows_result()?.rows::<(String, Uuid)>()?.collect::<Result<_, _>>()?)
+    }
+
+    /// As if it had been dropped long ago.
+    pub(crate) async fn age(&self, uid: Uuid) -> anyhow::Result<()> {
+        self.run(&format!("UPDATE dropped SET since = 0 WHERE realm = 'all' AND uid = {uid}")).await
+    }
+
+    /// How many rows a collection has in each of its tables, without the heads of deleted records, which Cassandra ends
+    /// within a day.
+    pub(crate) async fn rows_of(&self, collection: Uuid) -> anyhow::Result<BTreeMap<&'static str, usize>> {
+        let mut found = BTreeMap::new();
+        for (table, statement) in [
+            ("record_entries", "SELECT collection, version FROM record_entries"),
+            ("heads", "SELECT collection, TTL(mutation) FROM heads"),
+            ("windows", "SELECT collection, window FROM windows"),
+        ] {
+            let rows = self.0.query_unpaged(statement, ()).await?.into_rows_result()?;
+            let rows: Vec<Row> = rows.rows()?.collect::<Result<_, _>>()?;
+            let of = |row: &&Row| row.columns[0] == Some(CqlValue::Uuid(collection));
+            let ends = |row: &&Row| table == "heads" && row.columns[1].is_some();
+            found.insert(table, rows.iter().filter(|row| of(row) && !ends(row)).count());
+        }
+        found.retain(|_, rows| *rows > 0);
+        Ok(found)
+    }
+}
