@@ -11,6 +11,7 @@ use scylla::{
     response::query_result::QueryRowsResult,
 };
 use skep_proto::{Code, Contract, Error, Local, mutation, v1::*};
+use storage::store::cassandra::{Cassandra as CassandraStore, Lifetime};
 use tonic::Request;
 use uuid::Uuid;
 
@@ -174,4 +175,34 @@ async fn a_collection_that_fills_its_window_gets_shorter_ones() -> anyhow::Resul
     assert!(from > mutation::now() + 60 * SECOND, "it begins when every replica knows");
     assert!(length <= 600 * SECOND, "{length}");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redefinition_that_comes_late_leaves_it_divided() {
+    let _guard = ALONE.read().await;
+    let cluster = Cassandra::shared().await.unwrap();
+    let keyspace = cluster.keyspace();
+    let (settings, lifetime) = (settings(cluster.variables(), &keyspace), Lifetime::default());
+    let engine = opened::serving(CassandraStore::open_for(settings, lifetime.clone()).unwrap()).await.unwrap();
+    let (replica, parent) = (Local::new(engine), "collections/redefined");
+    define(&replica, parent).await;
+    let session = session(cluster, &keyspace).await;
+    let regimes = "[(-9223372036854775808, 2592000000000, 4), (1, 1000000, 4)]";
+    let divide =
+        format!("UPDATE collections SET regimes = {regimes} WHERE realm = 'all' AND name = 'redefined' IF EXISTS");
+    let indexes = vec!["author".to_owned()];
+    let collection = Some(Collection { name: parent.into(), indexes, ..Default::default() });
+    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    // It has read the definition, and stops before it writes it.
+    lifetime.ends_after(0);
+    let divided = async {
+        lifetime.ended().await;
+        session.query_unpaged(divide, ()).await.unwrap();
+        lifetime.ends_after(u32::MAX);
+    };
+    let (redefined, ()) = tokio::join!(replica.update_collection(Request::new(asked)), divided);
+    assert_eq!(redefined.unwrap().collection.unwrap().indexes, ["author"]);
+    let rows = ask(&session, "SELECT regimes FROM collections WHERE realm = 'all' AND name = 'redefined'").await;
+    let (kept,) = rows.single_row::<(Vec<(i64, i64, i32)>,)>().unwrap();
+    assert_eq!(kept.len(), 2, "{kept:?}");
 }
