@@ -1,6 +1,7 @@
 mod alone;
 mod images;
 mod machine;
+mod names;
 mod stack;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use tokio::process::{Child, Command};
+use tokio_util::task::AbortOnDropHandle;
 
 pub use self::{alone::in_own_namespaces, machine::Machine, stack::Stack};
 
@@ -31,6 +33,7 @@ const DISKS: &str = "/mnt";
 pub struct Swarm {
     machines: Vec<Machine>,
     _registry: Child,
+    _names: AbortOnDropHandle<()>,
 }
 
 impl Swarm {
@@ -42,13 +45,14 @@ impl Swarm {
         run("ip", &["link", "add", SWITCH, "type", "bridge"]).await?;
         run("ip", &["address", "add", &format!("{GATEWAY}/24"), "dev", SWITCH]).await?;
         run("ip", &["link", "set", SWITCH, "up"]).await?;
+        let names = names::serve(GATEWAY).await?;
         let registry = registry(&disks)?;
         let started = (1..=machines).map(|number| Machine::start(number, &disks));
         let mut machines = Vec::new();
         for machine in started {
             machines.push(machine.await?);
         }
-        let swarm = Self { machines, _registry: registry };
+        let swarm = Self { machines, _registry: registry, _names: names };
         swarm.join().await?;
         Ok(swarm)
     }

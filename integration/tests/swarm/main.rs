@@ -3,7 +3,9 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod events;
+mod files;
 mod load;
+mod logs;
 
 use std::{
     io::{Write, stderr},
@@ -70,7 +72,8 @@ async fn everything_the_stack_goes_through() -> Outcome {
     tell(&rows)?;
     outcome?;
     load.finish().await?;
-    Ok(())
+    let gates = gates(&swarm, &stack).await?;
+    logs::are_found(&swarm, gates.first().context("no gate")?).await
 }
 
 /// Writes through one machine, and reads through another.
