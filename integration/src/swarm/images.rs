@@ -12,7 +12,7 @@ use crate::program::built;
 
 const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/swarm");
 const DOCKERFILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/images/Dockerfile");
-/// What the binaries themselves load is added to it; `DEBIAN`'s images have a C library too.
+/// The targets of the Dockerfile, each with the binary of its name.
 const BINARIES: [&str; 3] = ["gate", "storage", "skep"];
 
 impl Swarm {
@@ -30,7 +30,7 @@ impl Swarm {
         let files = BINARIES.map(built).into_iter().collect::<anyhow::Result<Vec<_>>>()?;
         for (name, file) in BINARIES.iter().zip(&files) {
             let (from, to) = (file.display().to_string(), binaries.join("out").join(name).display().to_string());
-            run("strip", &["-o", &to, &from]).await?;
+            run("strip", &["--strip-debug", "-o", &to, &from]).await?;
         }
         let libraries = libraries(&files).await?;
         let mut filled = vec![base.display().to_string()];
@@ -63,9 +63,7 @@ impl Swarm {
             &["--build-arg", "BASE=base", "--build-arg", "BINARIES=binaries", &context],
         ];
         let args = args.concat();
-        let mut command = self.manager().client(builder().await?, &args)?;
-        let output = command.env("DOCKER_BUILDKIT", "1").output().await?;
-        self.manager().checked(&args, output)?;
+        self.build_with(&args).await?;
         self.push(&tag).await
     }
 
@@ -81,9 +79,14 @@ impl Swarm {
         fs::write(folder.join("Dockerfile"), text)?;
         let (tag, context) = (tag(name, bad), folder.display().to_string());
         let args = ["build", "--quiet", "--tag", &tag, &context];
-        let output = self.manager().client(builder().await?, &args)?.env("DOCKER_BUILDKIT", "1").output().await?;
-        self.manager().checked(&args, output)?;
+        self.build_with(&args).await?;
         self.push(&tag).await
+    }
+
+    async fn build_with(&self, args: &[&str]) -> anyhow::Result<()> {
+        let mut command = self.manager().client_at(&builder().await?, args);
+        let output = command.env("DOCKER_BUILDKIT", "1").output().await?;
+        self.manager().checked(args, &output).map(drop)
     }
 
     /// Builds and pushes the image `parts`: Cassandra, Elasticsearch and Redis.
@@ -107,8 +110,8 @@ impl Swarm {
         let mut tar = tar.spawn()?;
         let archive: Stdio = tar.stdout.take().context("piped")?.try_into()?;
         let args = ["import", "-", tag];
-        let output: Output = self.manager().client("docker", &args)?.stdin(archive).output().await?;
-        self.manager().checked(&args, output)?;
+        let output: Output = self.manager().client(&args)?.stdin(archive).output().await?;
+        self.manager().checked(&args, &output)?;
         ensure!(tar.wait().await?.success(), "tar of {}", folder.display());
         Ok(())
     }
@@ -126,7 +129,7 @@ async fn libraries(binaries: &[PathBuf]) -> anyhow::Result<Vec<String>> {
     Ok(words.map(str::to_owned).collect())
 }
 
-/// A docker client that builds with BuildKit, which skips stages that nothing needs: one with buildx, or one from
+/// A docker client that builds with `BuildKit`, which skips stages that nothing needs: one with buildx, or one from
 /// before buildx was needed for it.
 async fn builder() -> anyhow::Result<PathBuf> {
     for client in alone::all("docker") {

@@ -70,7 +70,7 @@ impl Machine {
         let log = fs::File::options().create(true).append(true).open(self.folder.join("log"))?;
         let mut command = Command::new("unshare");
         command.args(NAMESPACES).arg(NODE).args([self.name(), self.address().to_string()]).arg(&self.folder);
-        command.args([format!("/{GROUP}{}-{}", std::process::id(), self.number), GATEWAY.to_string(), REGISTRY.into()]);
+        command.args([group(self.number)?, GATEWAY.to_string(), REGISTRY.into()]);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
         // The socket of a former start would answer nobody.
         let _ = fs::remove_file(self.folder.join("docker.sock"));
@@ -94,8 +94,8 @@ impl Machine {
         child.wait().await?;
         *running = None;
         drop(running);
-        let port = format!("/sys/class/net/p{}", self.number);
-        let gone = async || super::run("ip", &["link", "show", &port[15..]]).await.is_err().then_some(());
+        let port = format!("p{}", self.number);
+        let gone = async || super::run("ip", &["link", "show", &port]).await.is_err().then_some(());
         eventually("its cable is gone", END_BOUND, gone).await
     }
 
@@ -108,22 +108,25 @@ impl Machine {
         Ok(serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// The docker client of this machine, with arguments.
+    /// Runs the docker client on this machine, and gives what it prints.
     pub async fn docker(&self, args: &[&str]) -> anyhow::Result<String> {
-        let output = self.client("docker", args)?.output().await?;
-        self.checked(args, output)
+        let output = self.client(args)?.output().await?;
+        self.checked(args, &output)
     }
 
-    pub(super) fn client(&self, program: impl AsRef<Path>, args: &[&str]) -> anyhow::Result<Command> {
-        let program = program.as_ref();
-        let program = if program.is_absolute() { program.to_owned() } else { alone::found("docker")? };
+    /// The docker client with arguments, to be run on this machine.
+    pub(super) fn client(&self, args: &[&str]) -> anyhow::Result<Command> {
+        Ok(self.client_at(&alone::found("docker")?, args))
+    }
+
+    pub(super) fn client_at(&self, program: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.arg("--host").arg(format!("unix://{}", self.folder.join("docker.sock").display())).args(args);
         command.stdin(Stdio::null()).kill_on_drop(true);
-        Ok(command)
+        command
     }
 
-    pub(super) fn checked(&self, args: &[&str], output: Output) -> anyhow::Result<String> {
+    pub(super) fn checked(&self, args: &[&str], output: &Output) -> anyhow::Result<String> {
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         ensure!(output.status.success(), "{}: docker {}: {}\n{out}{err}", self.name(), args.join(" "), output.status);
         Ok(out.trim_end().to_owned())
@@ -140,6 +143,13 @@ impl Machine {
     pub fn volume(&self, name: &str) -> PathBuf {
         self.folder.join("data/volumes").join(name).join("_data")
     }
+}
+
+/// A control group that no other run has: it is named by our network.
+fn group(number: u8) -> anyhow::Result<String> {
+    let network = fs::read_link("/proc/self/ns/net")?;
+    let digits: String = network.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
+    Ok(format!("/{GROUP}{digits}-{number}"))
 }
 
 /// The first process of the namespaces that `unshare` made.

@@ -1,7 +1,11 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
+use tokio::process::Command;
 
 use super::{REGISTRY, Swarm, alone, images};
 use crate::eventually;
@@ -34,17 +38,15 @@ impl<'a> Stack<'a> {
         let [stack, other] = images::files();
         let mut found = Vec::new();
         for client in alone::all("docker") {
+            let help = Command::new(&client).args(["stack", "config", "--help"]).output().await?;
+            if !String::from_utf8_lossy(&help.stdout).contains("docker stack config") {
+                continue;
+            }
             for files in [vec!["-c", &stack], vec!["-c", &stack, "-c", &other]] {
                 let args: Vec<_> = ["stack", "config"].into_iter().chain(files).collect();
-                let output = self.swarm.manager().client(&client, &args)?.env("REGISTRY", REGISTRY).output().await?;
+                let output = self.swarm.manager().client_at(&client, &args).env("REGISTRY", REGISTRY).output().await?;
                 let told = String::from_utf8_lossy(&output.stderr).into_owned();
-                if told.contains("unknown command")
-                    || told.contains("is not a docker command")
-                    || told.contains("Usage:")
-                {
-                    break;
-                }
-                ensure!(output.status.success() && told.is_empty(), "{client:?} {args:?}: {told}");
+                ensure!(output.status.success() && told.is_empty(), "{} {args:?}: {told}", client.display());
                 found.push(String::from_utf8(output.stdout)?);
             }
         }
@@ -55,12 +57,12 @@ impl<'a> Stack<'a> {
     pub async fn deploy(&self, version: &str, variables: &[(&str, &str)]) -> anyhow::Result<()> {
         let [stack, other] = images::files();
         let args = ["stack", "deploy", "--compose-file", &stack, "--compose-file", &other, NAME];
-        let mut command = self.swarm.manager().client("docker", &args)?;
+        let mut command = self.swarm.manager().client(&args)?;
         command.env("REGISTRY", REGISTRY).env("VERSION", version).envs(variables.iter().copied());
         let output = command.output().await?;
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(!told.contains("Ignoring") && !told.contains("eprecated"), "{told}");
-        self.swarm.manager().checked(&args, output).map(drop)
+        self.swarm.manager().checked(&args, &output).map(drop)
     }
 
     /// Sets how many tasks a service has, as an operator does.
@@ -80,8 +82,8 @@ impl<'a> Stack<'a> {
         Ok(services.as_array().context("no list of services")?.clone())
     }
 
-    /// The tasks that are wanted and of use, with the names of their service and machine: those that run, on machines
-    /// that are up, and those of a service that ends by itself which have done what they had to.
+    /// The tasks that run, on machines that are up, and those of a service that ends by itself which have done what
+    /// they had to; each with the names of its service and its machine.
     pub async fn tasks(&self) -> anyhow::Result<Vec<(String, String)>> {
         let services = self.services().await?;
         let services: BTreeMap<_, _> = services.iter().map(|service| (service["ID"].as_str(), service)).collect();
@@ -93,27 +95,52 @@ impl<'a> Stack<'a> {
         let useful = tasks.as_array().into_iter().flatten().filter_map(|task| {
             let service = services.get(&task["ServiceID"].as_str())?;
             let ends = service["Spec"]["TaskTemplate"]["RestartPolicy"]["Condition"] == "on-failure";
-            let is_done = ends && task["Status"]["State"] == "complete";
-            let runs = !ends && task["DesiredState"] == "running" && task["Status"]["State"] == "running";
             let machine = (*up.get(&task["NodeID"].as_str())?)?;
-            (runs || is_done).then(|| (name(service), machine.to_owned()))
+            let useful = task["Status"]["State"] == if ends { "complete" } else { "running" };
+            useful.then(|| (name(service), machine.to_owned()))
         });
         Ok(useful.collect())
     }
 
-    /// The services that have not all tasks of use that they should, and which they have.
-    pub async fn lacking(&self) -> anyhow::Result<Vec<String>> {
+    /// The ids of the tasks of a service that run.
+    pub async fn running(&self, service: &str) -> anyhow::Result<BTreeSet<String>> {
+        self.ids(service, "running").await
+    }
+
+    /// How many tasks of a service have ended well.
+    pub async fn completed(&self, service: &str) -> anyhow::Result<usize> {
+        Ok(self.ids(service, "complete").await?.len())
+    }
+
+    async fn ids(&self, service: &str, state: &str) -> anyhow::Result<BTreeSet<String>> {
+        let path = format!("/tasks?filters={{\"service\":[\"{NAME}_{service}\"]}}");
+        let tasks = self.swarm.manager().ask(&path).await?;
+        let tasks = tasks.as_array().into_iter().flatten().filter(|task| task["Status"]["State"] == state);
+        Ok(tasks.filter_map(|task| task["ID"].as_str().map(str::to_owned)).collect())
+    }
+
+    /// What the last tasks of a service have written to standard output and standard error.
+    pub async fn logs(&self, service: &str) -> anyhow::Result<String> {
+        let service = format!("{NAME}_{service}");
+        let args = ["service", "logs", "--raw", "--tail", "20", &service];
+        let output = self.swarm.manager().client(&args)?.output().await?;
+        Ok([output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat())
+    }
+
+    /// The services that have fewer tasks of use than they should, or more, such as one that is still to go; and how
+    /// many they have.
+    pub async fn out_of_strength(&self) -> anyhow::Result<Vec<String>> {
         let tasks = self.tasks().await?;
-        let mut lacking = Vec::new();
+        let mut services = Vec::new();
         for service in self.services().await? {
             let Some(wanted) = service["Spec"]["Mode"]["Replicated"]["Replicas"].as_u64() else { continue };
             let name = name(&service);
             let found = tasks.iter().filter(|(service, _)| *service == name).count() as u64;
             if found != wanted {
-                lacking.push(format!("{name} {found}/{wanted}"));
+                services.push(format!("{name} {found}/{wanted}"));
             }
         }
-        Ok(lacking)
+        Ok(services)
     }
 
     /// Waits until every service has all its tasks.
@@ -126,14 +153,14 @@ impl<'a> Stack<'a> {
         let mut last = Vec::new();
         let full = eventually("every service has its tasks", bound, async || {
             tokio::time::sleep(BETWEEN_QUESTIONS).await;
-            last = self.lacking().await.ok()?;
-            last.retain(|lacking: &String| lacking.split(' ').next() != Some(absent));
+            last = self.out_of_strength().await.ok()?;
+            last.retain(|service: &String| service.split(' ').next() != Some(absent));
             last.is_empty().then_some(())
         });
         let waited = full.await;
         match waited {
             Ok(()) => Ok(()),
-            Err(error) => Err(error.context(format!("lacking: {last:?}\n{}", self.story().await))),
+            Err(error) => Err(error.context(format!("not at strength: {last:?}\n{}", self.story().await))),
         }
     }
 

@@ -17,6 +17,8 @@ use crate::{
 pub(crate) const SECOND: &str = "2";
 pub(crate) const BAD: &str = "bad";
 const BOUND: Duration = Duration::from_mins(4);
+/// The volume of the third Cassandra node.
+const THIRD: &str = "skep_cassandra3";
 const QUIET: Duration = Duration::from_secs(10);
 
 /// Everything, in order; the rows of what came to its end, and whether all did.
@@ -60,7 +62,11 @@ impl Table<'_> {
             let again = async || (starts(third).ok()? > begun).then_some(());
             eventually("the Cassandra node has started again", BOUND, again).await
         };
-        self.row("it comes back", back).await
+        self.row("it comes back", back).await?;
+
+        self.row("deployed again, with other configs", redeployed(stack)).await?;
+        self.row("a Cassandra node's disk is empty", refused(stack, third)).await?;
+        self.row("it has its data again", filled(stack, third)).await
     }
 
     async fn row(&mut self, event: &str, work: impl Future<Output = Outcome>) -> Outcome {
@@ -78,7 +84,8 @@ impl Table<'_> {
         for (fault, count) in faults {
             tell(&format!("  {count} × {fault}"))?;
         }
-        self.rows += &format!("{row}\n");
+        self.rows += &row;
+        self.rows.push('\n');
         done?;
         ensure!(lost == 0, "{event}: {lost} acknowledged entries are lost");
         ensure!(requests > failed, "{event}: nothing went well");
@@ -111,8 +118,51 @@ async fn returned(stack: &Stack<'_>, machine: &Machine) -> Outcome {
     stack.until_full(BOUND).await
 }
 
+/// What has not changed goes on as it was.
+async fn redeployed(stack: &Stack<'_>) -> Outcome {
+    let kept = async || {
+        let mut kept = Vec::new();
+        for service in ["cassandra1", "cassandra2", "cassandra3", "gate", "storage"] {
+            kept.push(stack.running(service).await?);
+        }
+        anyhow::Ok(kept)
+    };
+    let (before, setup) = (kept().await?, stack.completed("logs-setup").await?);
+    stack.deploy(SECOND, &[("CONFIGS", "2")]).await?;
+    let again = async || (stack.completed("logs-setup").await.ok()? > setup).then_some(());
+    eventually("what Elasticsearch is told is told again", BOUND, again).await?;
+    stack.until_full(BOUND).await?;
+    ensure!(kept().await? == before, "tasks were replaced that nothing has changed for\n{}", stack.story().await);
+    Ok(())
+}
+
+/// It has to say so and end, for it would answer for what it does not have.
+async fn refused(stack: &Stack<'_>, machine: &Machine) -> Outcome {
+    stack.scale("cassandra3", 0).await?;
+    stack.until_full(BOUND).await?;
+    let folder = machine.volume(THIRD);
+    fs::rename(folder.join("data"), folder.join("aside"))?;
+    stack.scale("cassandra3", 1).await?;
+    let told = async || {
+        let logs = stack.logs("cassandra3").await.ok()?;
+        logs.contains("the disk is empty, but cassandra1 serves already").then_some(())
+    };
+    eventually("the node refuses to start", BOUND, told).await?;
+    ensure!(!folder.join("data").exists(), "it has started all the same");
+    Ok(())
+}
+
+async fn filled(stack: &Stack<'_>, machine: &Machine) -> Outcome {
+    let begun = starts(machine)?;
+    let folder = machine.volume(THIRD);
+    fs::rename(folder.join("aside"), folder.join("data"))?;
+    let again = async || (starts(machine).ok()? > begun).then_some(());
+    eventually("the Cassandra node has started again", BOUND, again).await?;
+    stack.until_full(BOUND).await
+}
+
 /// How often the Cassandra node of that machine has come up.
 fn starts(machine: &Machine) -> anyhow::Result<usize> {
-    let log = fs::read_to_string(machine.volume("skep_cassandra3").join("system.log"))?;
+    let log = fs::read_to_string(machine.volume(THIRD).join("system.log"))?;
     Ok(log.matches("Startup complete").count())
 }

@@ -55,7 +55,7 @@ pub(crate) struct Seen {
 }
 
 impl Load {
-    pub(crate) async fn start(swarm: &Swarm) -> anyhow::Result<Self> {
+    pub(crate) fn start(swarm: &Swarm) -> Self {
         let machines: Vec<_> = swarm.machines().iter().map(|machine| Rest::new(machine.port(PORT))).collect();
         let shared = Arc::new(Shared {
             passed_over: machines.iter().map(|_| Mutex::default()).collect(),
@@ -68,7 +68,7 @@ impl Load {
             faults: Mutex::default(),
         });
         let clients = (0..CLIENTS).map(|client| tokio::spawn(Arc::clone(&shared).run(client))).collect();
-        Ok(Self { shared, clients })
+        Self { shared, clients }
     }
 
     /// What happened since the last look; every entry that was acknowledged so far is looked for.
@@ -110,12 +110,11 @@ impl Shared {
             ticks.tick().await;
             turn += 1;
             let sent = Instant::now();
-            let (answer, wanted) = match last.take() {
-                Some(id) => (self.ask(turn, |rest| rest.get(format_args!("{ENTRIES}/{id}"))).await, 200),
-                None => {
-                    let entry = json!({"data": {"author": format!("client {client}"), "turn": turn}});
-                    (self.ask(turn, |rest| rest.post(ENTRIES).json(entry.clone())).await, 201)
-                }
+            let (answer, wanted) = if let Some(id) = last.take() {
+                (self.ask(turn, |rest| rest.get(format_args!("{ENTRIES}/{id}"))).await, 200)
+            } else {
+                let entry = json!({"data": {"author": format!("client {client}"), "turn": turn}});
+                (self.ask(turn, |rest| rest.post(ENTRIES).json(entry.clone())).await, 201)
             };
             self.requests.fetch_add(1, Relaxed);
             self.slowest_millis.fetch_max(sent.elapsed().as_millis().try_into()?, Relaxed);

@@ -1,7 +1,7 @@
 //! The lines that the replicas wrote are what the index template expects. No Logstash runs here: this ships the files as
 //! its pipeline is written to, a document for each line, named by the line's fingerprint.
 
-use std::{collections::BTreeSet, fs, time::Duration};
+use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt, time::Duration};
 
 use anyhow::{Context, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -17,6 +17,8 @@ const LINES_A_REQUEST: usize = 500;
 const FOUND_BOUND: Duration = Duration::from_secs(30);
 /// Where replicas of one service write on every machine.
 const VOLUME: &str = "skep_logs";
+/// The user without rights that our images have.
+const OURS: u32 = 65532;
 
 /// A line, and the file it is from.
 struct Line {
@@ -71,6 +73,7 @@ fn lines(swarm: &Swarm) -> anyhow::Result<Vec<Line>> {
     for machine in swarm.machines() {
         for file in fs::read_dir(machine.volume(VOLUME)).into_iter().flatten() {
             let file = file?;
+            ensure!(file.metadata()?.uid() == OURS, "{} is of another user", file.path().display());
             let text = fs::read_to_string(file.path())?;
             let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
             let name = file.file_name().to_string_lossy().into_owned();
@@ -92,7 +95,7 @@ async fn ship(index: &Rest, lines: &[Line]) -> anyhow::Result<Vec<u64>> {
             document["log"] = json!({"file": {"path": path}});
             document["agent"] = json!({"type": "logstash", "name": "n1"});
             let id = BASE64_STANDARD.encode(Sha256::digest(format!("{path}|{}", line.text)));
-            body += &format!("{}\n{document}\n", json!({"create": {"_id": id}}));
+            body.extend([json!({"create": {"_id": id}}).to_string(), "\n".into(), document.to_string(), "\n".into()]);
         }
         let answer: Answer =
             index.post(format_args!("{STREAM}/_bulk?refresh=true")).typed("application/x-ndjson", body).await?;

@@ -50,7 +50,7 @@ async fn everything_the_stack_goes_through() -> Outcome {
     swarm.label("n5", &["skep.app"]).await?;
 
     for (name, bytes) in clocked("our images are pushed", swarm.push_ours(&[FIRST, events::SECOND])).await? {
-        tell(&format!("the image of {name}, built as these tests are, has {:.1} MB", bytes as f64 / 1e6))?;
+        tell(&format!("the image of {name}, built as these tests are, has {} MB", bytes / 1_000_000))?;
     }
     swarm.push_bad("storage", FIRST, events::BAD).await?;
     clocked("the image of the parts is pushed", swarm.push_parts()).await?;
@@ -67,7 +67,7 @@ async fn everything_the_stack_goes_through() -> Outcome {
     clocked("the stack is at full strength", deployed).await?;
 
     guestbook(&swarm, &stack).await?;
-    let load = Load::start(&swarm).await?;
+    let load = Load::start(&swarm);
     let (rows, outcome) = events::all(&swarm, &stack, &load).await;
     tell(&rows)?;
     outcome?;
