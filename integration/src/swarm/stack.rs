@@ -179,6 +179,16 @@ impl<'a> Stack<'a> {
         }
     }
 
+    /// The services that may take any amount of memory or of the processors, or have no memory reserved.
+    pub async fn unlimited(&self) -> anyhow::Result<Vec<String>> {
+        let is_bounded = |service: &&Value| {
+            let resources = &service["Spec"]["TaskTemplate"]["Resources"];
+            let given = |of: &str, what: &str| resources[of][what].as_u64().is_some_and(|amount| amount > 0);
+            given("Limits", "MemoryBytes") && given("Limits", "NanoCPUs") && given("Reservations", "MemoryBytes")
+        };
+        Ok(self.services().await?.iter().filter(|service| !is_bounded(service)).map(name).collect())
+    }
+
     /// The image that a service is to run now.
     pub async fn image(&self, service: &str) -> anyhow::Result<String> {
         let found = self.swarm.manager().ask(&format!("/services/{NAME}_{service}")).await?;

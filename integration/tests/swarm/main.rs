@@ -23,6 +23,7 @@ type Outcome = anyhow::Result<()>;
 const INSIDE: &str = "everything_the_stack_goes_through";
 const MACHINES: u8 = 5;
 const READY_BOUND: Duration = Duration::from_mins(5);
+const NETWORKS: usize = 5;
 const FIRST: &str = "1";
 /// Any texts.
 const SECRETS: [(&str, &str); 6] = [
@@ -57,14 +58,16 @@ async fn everything_the_stack_goes_through() -> Outcome {
 
     let stack = Stack::new(&swarm, &SECRETS).await?;
     let configurations = stack.configurations().await?;
-    if configurations.is_empty() {
-        tell("!! no docker client here knows `stack config`: left out")?;
+    match configurations.first() {
+        Some(stack) => assert_eq!(stack.matches("encrypted: \"\"").count(), NETWORKS, "{stack}"),
+        None => tell("!! no docker client here knows `stack config`: left out")?,
     }
     let deployed = async {
         stack.deploy(FIRST, &[]).await?;
         stack.until_full(READY_BOUND).await
     };
     clocked("the stack is at full strength", deployed).await?;
+    assert_eq!(stack.unlimited().await?, [""; 0], "services without limits or reservations");
 
     guestbook(&swarm, &stack).await?;
     let load = Load::start(&swarm);
