@@ -1,12 +1,14 @@
 //! `bench`: Skep beside a bare axum echo, in turn, on the same machine. Ratios, not promises.
 
+mod cassandra;
+mod compare;
 mod echo;
 mod load;
 mod measure;
 
 use std::{process::ExitCode, time::Duration};
 
-use clap::{Arg, Command, value_parser};
+use clap::{Arg, ArgMatches, Command, value_parser};
 
 fn main() -> ExitCode {
     let number = |name: &'static str, default: &'static str, help: &'static str| {
@@ -17,20 +19,30 @@ fn main() -> ExitCode {
         .arg(number("connections", "64", "Connections that ask at once"))
         .arg(number("seconds", "5", "How long each measurement takes"))
         .arg(number("rounds", "3", "How often each is repeated; the median is told"))
-        .subcommand(Command::new("echo").about("Serves the echo, and prints its address").hide(true));
+        .subcommand(Command::new("echo").about("Serves the echo, and prints its address").hide(true))
+        .subcommand(cassandra::command())
+        .subcommands(cassandra::hidden());
     let asked = command.get_matches();
-    let number = |name: &str| asked.get_one::<u64>(name).copied().unwrap_or_default();
-    let plan = measure::Plan {
-        connections: usize::try_from(number("connections")).unwrap_or(64),
-        time: Duration::from_secs(number("seconds")),
-        rounds: usize::try_from(number("rounds")).unwrap_or(3),
+    let outcome = match asked.subcommand() {
+        Some(("echo", _)) => echo::serve(),
+        Some(("cassandra", asked)) => cassandra::run(asked),
+        Some((_, asked)) => cassandra::serve(asked),
+        None => measure::all(plan(&asked)),
     };
-    let outcome = if asked.subcommand_name() == Some("echo") { echo::serve() } else { measure::all(plan) };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn plan(asked: &ArgMatches) -> measure::Plan {
+    let number = |name: &str| asked.get_one::<u64>(name).copied().unwrap_or_default();
+    measure::Plan {
+        connections: usize::try_from(number("connections")).unwrap_or(64),
+        time: Duration::from_secs(number("seconds")),
+        rounds: usize::try_from(number("rounds")).unwrap_or(3),
     }
 }

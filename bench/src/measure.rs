@@ -2,18 +2,16 @@
 
 use std::{fs, net::SocketAddr, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use integration::{Process, Program};
 use serde_json::Value;
 
 use crate::{
-    echo,
+    compare, echo,
     load::{self, Ask, Outcome, count},
 };
 
 const RECORDS: &str = "/v1/collections/guestbook/records";
-/// Of the kernel's clock in /proc, per second.
-const TICKS: f64 = 100.0;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -90,6 +88,7 @@ async fn measure(
 ) -> anyhow::Result<Measured> {
     let before = cpu(process)?;
     let outcome = load::run(addr, plan.connections, plan.time, false, next).await?;
+    ensure!(outcome.failed == 0, "{} requests failed", outcome.failed);
     Ok((outcome, cpu(process)? - before))
 }
 
@@ -99,10 +98,7 @@ fn median(mut rounds: Vec<Measured>) -> Measured {
 }
 
 fn cpu(process: Option<&Process>) -> anyhow::Result<f64> {
-    let Some(process) = process else { return Ok(0.0) };
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.id()?))?;
-    let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    Ok((fields[11].parse::<f64>()? + fields[12].parse::<f64>()?) / TICKS)
+    process.map_or(Ok(0.0), |process| compare::cpu(&[process.id()?]))
 }
 
 #[allow(clippy::print_stdout, reason = "the table is what it is for")]

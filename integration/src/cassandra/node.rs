@@ -2,7 +2,7 @@ use std::{
     fs::{self, File},
     io::{Read, Seek, SeekFrom},
     net::{IpAddr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::LazyLock,
     thread,
@@ -67,6 +67,11 @@ impl CassandraNode {
     /// Where clients find it.
     pub fn address(&self) -> SocketAddr {
         self.proxy.as_ref().map_or(SocketAddr::new(self.address, CLIENT_PORT), ChaosProxy::address)
+    }
+
+    /// Where it keeps its data and its log.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The proxy between it and its clients, for a cluster that was started with proxies.

@@ -4,6 +4,7 @@
 
 mod conformance;
 mod definitions;
+mod dividing;
 mod faults;
 mod load;
 mod opened;

@@ -8,8 +8,11 @@ use crate::store::Result;
 
 /// The longest idempotency key, in characters.
 const MAX_KEY: usize = 255;
-/// How far a caller's clock may be from ours, in microseconds: a fresh record belongs where its id says it was made.
-const MAX_APART: u64 = 5 * 60 * 1_000_000;
+/// How long ago a mutation may have been named, in microseconds by our clock: its attempts, and clocks that differ.
+const MAX_AGE: i64 = 5 * 60 * 1_000_000;
+/// How far ahead a caller's clock may be, in microseconds: a fresh record belongs where its id says it was made, and a
+/// store must know by then how it divides that time.
+const MAX_AHEAD: i64 = 60 * 1_000_000;
 /// The longest account id, in bytes.
 const MAX_CALLER: usize = 128;
 
@@ -75,11 +78,13 @@ impl Naming<'_> {
             return Ok(mutation::new());
         }
         let given = Uuid::try_parse(self.mutation_id).ok();
-        let recent = |id: &Uuid| mutation::time(*id).is_some_and(|time| time.abs_diff(mutation::now()) < MAX_APART);
+        let now = mutation::now();
+        let near = now - MAX_AGE..=now + MAX_AHEAD;
+        let recent = |id: &Uuid| mutation::time(*id).is_some_and(|time| near.contains(&time));
         given.filter(recent).ok_or_else(|| {
             Error::new(
                 Code::InvalidArgument,
-                "mutation_id is a UUIDv7 made for this call, by a clock that agrees with ours to five minutes; leave it empty to have one made",
+                "mutation_id is a UUIDv7 made for this call, at most five minutes ago, by a clock that is at most a minute ahead of ours; leave it empty to have one made",
             )
         })
     }

@@ -3,7 +3,7 @@ use skep_proto::v1::Rules;
 use uuid::Uuid;
 
 /// A collection as a store keeps it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Definition {
     /// The collection's name.
     pub name: String,

@@ -8,9 +8,10 @@ use scylla::{
 use skep_proto::Code;
 
 use super::{
-    contention::{Turns, step_aside},
-    definitions::Known,
-    errors::{damaged, failed, is_ours},
+    contention::step_aside,
+    errors::{Failures, damaged, is_ours},
+    filling::Filling,
+    known::Known,
     session::{self, Profiles},
     settings::Settings,
     statements::Statements,
@@ -27,7 +28,8 @@ pub(super) struct Database {
     pub(super) statements: Statements,
     pub(super) known: Known,
     pub(super) noted: Noted,
-    pub(super) turns: Turns,
+    pub(super) filling: Filling,
+    failures: Failures,
 }
 
 impl Database {
@@ -40,12 +42,19 @@ impl Database {
         let session = session::connect(settings, tls, &profiles).await?;
         super::schema::migrate(&session, settings, &profiles).await?;
         let statements = Statements::prepare(&session, &profiles).await?;
-        Ok(Self { session, statements, known: Known::default(), noted: Noted::default(), turns: Turns::default() })
+        Ok(Self {
+            session,
+            statements,
+            known: Known::default(),
+            noted: Noted::default(),
+            filling: Filling::default(),
+            failures: Failures::default(),
+        })
     }
 
     /// Runs a statement that answers nothing.
     pub(super) async fn run(&self, statement: &PreparedStatement, values: impl SerializeRow) -> Result<()> {
-        self.session.execute_unpaged(statement, values).await.map(drop).map_err(failed)
+        self.session.execute_unpaged(statement, values).await.map(drop).map_err(|error| self.failures.failed(error))
     }
 
     /// The rows; every statement that asks for more than one has a LIMIT.
@@ -53,7 +62,8 @@ impl Database {
     where
         R: for<'f, 'm> DeserializeRow<'f, 'm>,
     {
-        let answer = self.session.execute_unpaged(statement, values).await.map_err(failed)?;
+        let answer =
+            self.session.execute_unpaged(statement, values).await.map_err(|error| self.failures.failed(error))?;
         let rows = answer.into_rows_result().map_err(damaged)?;
         rows.rows::<R>().map_err(damaged)?.collect::<std::result::Result<_, _>>().map_err(damaged)
     }
@@ -95,7 +105,7 @@ impl Database {
                 let rows = answer.into_rows_result().map_err(damaged)?;
                 Ok(if applied(&rows).map_err(damaged)? { Outcome::Applied } else { Outcome::Refused })
             }
-            Err(error) if is_ours(&error) => Err(failed(error)),
+            Err(error) if is_ours(&error) => Err(self.failures.failed(error)),
             Err(error) => {
                 tracing::debug!(error.message = %error, "the outcome of a conditional write is unknown");
                 Ok(Outcome::Unknown)

@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::{
     contention::step_aside,
     database::{Database, Outcome},
-    definitions::{ACKNOWLEDGED, Collection, REALM},
+    definitions::REALM,
     errors::unavailable,
+    known::{ACKNOWLEDGED, Collection},
 };
 use crate::store::{Bounds, Definition, Dropped, Result};
 
@@ -74,7 +75,15 @@ impl Database {
     }
 
     async fn is_empty(&self, collection: &Collection) -> Result<bool> {
-        Ok(self.list(collection.definition.uid, &collection.regimes, None, ANY).await?.records.is_empty())
+        let mut after = None;
+        loop {
+            let page = self.list(collection, after.as_ref(), ANY).await?;
+            match (page.records.is_empty(), page.next) {
+                (true, None) => return Ok(true),
+                (true, next) => after = next,
+                (false, _) => return Ok(false),
+            }
+        }
     }
 
     async fn reopen_if_abandoned(&self, collection: &Collection) -> Result<()> {
@@ -88,7 +97,7 @@ impl Database {
 
     /// Changes who is dropping the collection; `false` if somebody else did.
     async fn close(&self, definition: &Definition, from: Option<Uuid>, to: Option<Uuid>) -> Result<bool> {
-        let _turn = self.turns.take(REALM).await;
+        let _turn = self.known.turn().await;
         for attempt in 0..ATTEMPTS {
             step_aside(attempt).await;
             let values = (to, REALM, &definition.name, definition.etag, from);
@@ -111,16 +120,18 @@ impl Database {
         // Before the definition goes, so that a crash between leaves a note too many; whoever clears away looks.
         let values = (REALM, definition.uid, &definition.name, &collection.regimes.0, mutation::now());
         self.run(&self.statements.dropped_note, values).await?;
-        let _turn = self.turns.take(REALM).await;
+        let _turn = self.known.turn().await;
         for attempt in 0..ATTEMPTS {
             step_aside(attempt).await;
-            let values = (REALM, &definition.name, definition.etag, closing);
+            let values = (REALM, &definition.name, definition.etag, &collection.regimes.0, closing);
             if self.conditional(&self.statements.definition_drop, values).await? == Outcome::Applied {
                 self.known.forget(&definition.name);
                 return Ok(Dropped::Done);
             }
             match self.settled_collection(&definition.name).await? {
-                Some(stored) if is(&stored, definition) && stored.closing == closing => {}
+                Some(stored)
+                    if is(&stored, definition) && stored.closing == closing && stored.regimes == collection.regimes => {
+                }
                 Some(stored) if stored.definition.uid == definition.uid => return Ok(Dropped::Stale),
                 _ => return Ok(Dropped::Done),
             }

@@ -7,7 +7,7 @@ use super::{
     place::Regimes,
     rows::{Stored, stamp, version},
 };
-use crate::store::{Key, Result, Row, codec, row};
+use crate::store::{Effect, Key, Result, Row, codec, row};
 
 impl Database {
     /// The row: as its entry shows it, or soft as its head remembers it.
@@ -60,7 +60,11 @@ impl Database {
             fingerprint(row),
             stamp(row),
         );
-        self.run(&self.statements.entry_write, values).await
+        self.run(&self.statements.entry_write, values).await?;
+        if row.history[0].effect == Effect::Created {
+            self.filling.count(collection, place.window, row);
+        }
+        Ok(())
     }
 
     /// The entries of one shard before a position, newest first.

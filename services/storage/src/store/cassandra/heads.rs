@@ -41,15 +41,12 @@ impl Database {
     ) -> Result<Swap<Row>> {
         // A fresh record has no head until it is written again.
         let mut condition = expected.filter(|mutation| Uuid::try_parse(key.id).ok() != Some(*mutation));
-        let (_turn, waited) = self.turns.take((key.collection, key.id)).await;
-        let (mut unknown, mut overtaken) = (false, waited);
+        let mut unknown = false;
         for attempt in 0..ATTEMPTS {
             if unknown {
                 step_aside(attempt).await;
             }
-            // Who waited was most likely overtaken: a read tells that for less than a refusal.
-            let outcome =
-                if std::mem::take(&mut overtaken) { Outcome::Refused } else { self.send(key, condition, row).await? };
+            let outcome = self.send(key, condition, row).await?;
             unknown |= outcome == Outcome::Unknown;
             let head = match outcome {
                 Outcome::Applied => {

@@ -1,58 +1,69 @@
 //! Lists: the windows from the newest on, each window's shards merged.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::try_join_all;
 use uuid::Uuid;
 
-use super::{database::Database, place::Regimes, windows::Window};
+use super::{database::Database, known::Collection, place::Regimes, windows::Window};
 use crate::store::{Bounds, Page, Position, Result, Row};
 
-/// Rows asked of a shard at once, at most: at a mebibyte each, what a list holds in memory beyond its page.
+/// Rows asked of a shard at once, at most.
 const CHUNK: usize = 32;
-/// Windows asked at once, at most: more with each that is found empty.
+/// What a list may hold in memory beyond its page, in bytes, by what its rows weighed so far.
+const HELD: usize = 8 * 1024 * 1024;
+/// Windows asked at once, at most: twice as many after each that was read to its end.
 const WINDOWS: usize = 8;
+/// A page that has taken so long ends where it is, and the next goes on: most of its windows were emptied.
+const ENOUGH: Duration = Duration::from_millis(500);
 
 type Found = Vec<(String, Row)>;
 
 impl Database {
     /// The live records before `after`, newest first.
-    pub(super) async fn list(
-        &self,
-        collection: Uuid,
-        regimes: &Regimes,
-        after: Option<&Position>,
-        bounds: Bounds,
-    ) -> Result<Page> {
+    pub(super) async fn list(&self, collection: &Collection, after: Option<&Position>, bounds: Bounds) -> Result<Page> {
+        let (begun, uid, regimes) = (Instant::now(), collection.definition.uid, &collection.regimes);
         let mut page = Filling { page: Page::default(), bytes: 0, bounds };
         let mut at = after.map_or((i64::MAX, String::new()), |after| (after.created_at, after.id.clone()));
         let mut before = match after {
-            Some(after) => regimes.place(after.created_at, &after.id).window.saturating_add(1),
+            Some(after) => regimes.window(after.created_at).saturating_add(1),
             None => i64::MAX,
         };
-        let (mut ahead, mut chunk) = (1, CHUNK.min(bounds.records + 1));
+        let (mut ahead, mut weight) = (1, collection.weight());
         loop {
-            let windows = self.windows(collection, before).await?;
+            let windows = self.windows(uid, before).await?;
             let Some(last) = windows.last() else { return Ok(page.page) };
             before = last.start;
             let mut windows = &windows[..];
-            while !windows.is_empty() {
+            while let Some(next) = windows.first() {
                 let batch = &windows[..ahead.min(windows.len())];
-                let limit = (chunk / batch.len()).max(2);
-                let steps = batch.iter().map(|window| self.step(collection, regimes, window, &at, limit));
-                for (window, (found, ended)) in batch.iter().zip(try_join_all(steps).await?) {
-                    if found.is_empty() && ended && at.0 >= regimes.end(window.start) {
-                        self.clear_window(collection, regimes, window).await?;
+                let limit = page.limit(weight, batch.len() * regimes.shards(next.start).len());
+                let steps = batch.iter().map(|window| self.step(uid, regimes, window, &at, limit));
+                let steps = try_join_all(steps).await?;
+                let emptied = batch
+                    .iter()
+                    .zip(&steps)
+                    .filter(|(window, (found, ended))| found.is_empty() && *ended && at.0 >= regimes.end(window.start));
+                try_join_all(emptied.map(|(window, _)| self.clear_window(uid, regimes, window))).await?;
+                for (window, (found, ended)) in batch.iter().zip(steps) {
+                    if let Some(heaviest) = found.iter().map(|(_, row)| row.data.len()).max() {
+                        weight = heaviest;
+                        collection.weighed(heaviest);
                     }
-                    ahead = if found.is_empty() { WINDOWS.min(ahead + 1) } else { 1 };
+                    ahead = WINDOWS.min(ahead * 2);
                     if page.take(found, &mut at) {
                         return Ok(page.page);
                     }
-                    chunk = page.next_chunk();
                     if !ended {
                         // What was read of the windows behind is read again, when this one is through.
                         ahead = 1;
                         break;
                     }
                     windows = &windows[1..];
+                    at = at.min((window.start, String::new()));
+                }
+                if begun.elapsed() > ENOUGH {
+                    return Ok(page.unfinished(at));
                 }
             }
         }
@@ -107,14 +118,17 @@ impl Filling {
         false
     }
 
-    /// As many rows as the page still wants, or by what they weigh so far can hold.
-    fn next_chunk(&self) -> usize {
-        let records = self.page.records.len();
-        let wanted = self.bounds.records - records + 1;
-        if records == 0 {
-            return wanted.min(CHUNK);
-        }
-        let weight = (self.bytes / records).max(1);
-        wanted.min((self.bounds.bytes - self.bytes.min(self.bounds.bytes)) / weight + 1)
+    /// How many rows to ask of each of so many shards: twice its part of what the page still wants, as they are not
+    /// quite even, or as many as may be held.
+    fn limit(&self, weight: usize, shards: usize) -> usize {
+        let wanted = self.bounds.records - self.page.records.len() + 1;
+        let held = HELD / (weight.max(1) * shards);
+        (2 * wanted / shards).min(wanted).min(held).clamp(2, CHUNK)
+    }
+
+    /// The page as it is, which goes on at `at`.
+    fn unfinished(mut self, (created_at, id): (i64, String)) -> Page {
+        self.page.next = Some(Position { created_at, id });
+        self.page
     }
 }

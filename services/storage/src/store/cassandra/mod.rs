@@ -5,10 +5,13 @@
 mod contention;
 mod database;
 mod definitions;
+mod dividing;
 mod dropping;
 mod entries;
 mod errors;
+mod filling;
 mod heads;
+mod known;
 mod list;
 mod notes;
 mod place;
@@ -56,17 +59,18 @@ impl Cassandra {
         let database = Arc::new(OnceLock::new());
         let found = Arc::clone(&database);
         let connecting = async move {
-            loop {
+            let database = loop {
                 match Database::connect(&settings, tls.clone()).await {
-                    Ok(connected) => break drop(found.set(Arc::new(connected))),
+                    Ok(connected) => break found.get_or_init(|| Arc::new(connected)),
                     Err(error) => {
                         let hosts = settings.hosts.join(",");
                         tracing::warn!(error.message = format!("{error:#}"), hosts, "waiting for cassandra");
                     }
                 }
                 tokio::time::sleep(BETWEEN_TRIES).await;
-            }
+            };
             tracing::info!(keyspace = %settings.keyspace, "connected to cassandra");
+            database.keep_divided().await;
         };
         Ok(Self { database, _connecting: AbortOnDropHandle::new(tokio::spawn(connecting)) })
     }
@@ -107,7 +111,7 @@ impl Store for Cassandra {
     async fn scan(&self, collection: Uuid, after: Option<&Position>, bounds: Bounds) -> Result<Page> {
         let database = self.database()?;
         let known = database.collection_of(collection).await?;
-        database.list(collection, &known.regimes, after, bounds).await
+        database.list(&known, after, bounds).await
     }
 
     async fn noted(&self, key: Uuid) -> Result<Option<Note>> {

@@ -34,7 +34,6 @@ impl Database {
     pub(super) async fn write_note(&self, key: Uuid, note: &Note) -> Result<Option<Note>> {
         let seconds = i32::try_from((note.expires_at - mutation::now()) / 1_000_000).unwrap_or(i32::MAX).max(1);
         let values = (key, &note.fingerprint[..], note.seen, note.expires_at, seconds);
-        let _turn = self.turns.take(key).await;
         for attempt in 0..ATTEMPTS {
             step_aside(attempt).await;
             match self.conditional(&self.statements.note_write, values).await? {

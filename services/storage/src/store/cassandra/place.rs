@@ -2,8 +2,6 @@
 
 use sha2::{Digest, Sha256};
 
-const MINUTE: i64 = 60 * 1_000_000;
-
 /// How a collection's entries are divided: from a time on, into windows of so long, each of so many shards.
 ///
 /// In order of time, never changed but by one more at the end, which begins in the future.
@@ -14,28 +12,27 @@ pub(super) struct Regimes(pub(super) Vec<Regime>);
 pub(super) type Regime = (i64, i64, i32);
 
 /// The partition of an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     /// When its window begins, in microseconds since the epoch.
     pub(super) window: i64,
     pub(super) shard: i32,
 }
 
-impl Default for Regimes {
-    fn default() -> Self {
-        Self(vec![(i64::MIN, MINUTE, 2)])
-    }
-}
-
 impl Regimes {
     /// The place of the record `id` that was created at `created_at`.
     pub(super) fn place(&self, created_at: i64, id: &str) -> Place {
-        let &(from, length, shards) = self.of(created_at);
-        // A regime begins in the middle of a window of the one before.
-        let window = created_at.saturating_sub(created_at.rem_euclid(length)).max(from);
         let digest = Sha256::digest(id);
         let hash = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
-        Place { window, shard: i32::try_from(i64::from(hash) % i64::from(shards)).unwrap_or(0) }
+        let shard = i64::from(hash) % i64::from(self.of(created_at).2);
+        Place { window: self.window(created_at), shard: i32::try_from(shard).unwrap_or(0) }
+    }
+
+    /// The window of that time.
+    pub(super) fn window(&self, time: i64) -> i64 {
+        let &(from, length, _) = self.of(time);
+        // A regime begins in the middle of a window of the one before.
+        time.saturating_sub(time.rem_euclid(length)).max(from)
     }
 
     /// The shards of the window that begins at `window`.
@@ -43,9 +40,16 @@ impl Regimes {
         0..self.of(window).2
     }
 
-    /// When that window ends, at the latest.
+    /// When that window ends.
     pub(super) fn end(&self, window: i64) -> i64 {
-        window + self.of(window).1
+        let next = self.0.partition_point(|(from, ..)| *from <= window);
+        let cut = self.0.get(next).map_or(i64::MAX, |(from, ..)| *from);
+        (window + self.of(window).1).min(cut)
+    }
+
+    /// The newest.
+    pub(super) fn last(&self) -> &Regime {
+        self.of(i64::MAX)
     }
 
     fn of(&self, time: i64) -> &Regime {
@@ -56,6 +60,9 @@ impl Regimes {
 
 #[cfg(test)]
 mod tests {
+    use scylla::routing::partitioner::{Murmur3Partitioner, Partitioner, PartitionerHasher};
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
@@ -68,16 +75,30 @@ mod tests {
         assert_eq!(regimes.place(1200, "a").window, 1200);
         assert_eq!(regimes.place(-1, "a").window, -60);
         assert_eq!((regimes.shards(960), regimes.shards(1000), regimes.end(1200)), (0..2, 0..4, 1800));
+        assert_eq!((regimes.end(900), regimes.end(960)), (960, 1000));
     }
 
+    /// An hour of a busy collection, over a ring of twelve equal arcs: a node of a larger cluster has many such.
     #[test]
-    fn shards_share_evenly() {
-        let regimes = Regimes(vec![(i64::MIN, MINUTE, 8)]);
-        let mut held = [0; 8];
-        for _ in 0..80_000 {
-            let id = skep_proto::mutation::new().to_string();
-            held[usize::try_from(regimes.place(0, &id).shard).unwrap()] += 1;
+    fn records_share_the_ring_evenly() {
+        const ARCS: usize = 12;
+        let (collection, regimes) = (Uuid::now_v7(), Regimes(vec![(i64::MIN, 10_000_000, 4)]));
+        let mut held = [0_usize; ARCS];
+        for second in 0..3600 {
+            for record in 0..20 {
+                let place = regimes.place(second * 1_000_000, &format!("{second}-{record}"));
+                let mut hasher = Murmur3Partitioner.build_hasher();
+                // A key of several columns: each with its length before it and a zero after it.
+                for column in [&collection.as_bytes()[..], &place.window.to_be_bytes(), &place.shard.to_be_bytes()] {
+                    hasher.write(&u16::try_from(column.len()).unwrap().to_be_bytes());
+                    hasher.write(column);
+                    hasher.write(&[0]);
+                }
+                let token = hasher.finish().value().wrapping_sub(i64::MIN).cast_unsigned();
+                held[usize::try_from(token / (u64::MAX / ARCS as u64 + 1)).unwrap()] += 1;
+            }
         }
-        assert!(held.iter().all(|held| (9_500..10_500).contains(held)), "{held:?}");
+        let even = 3600 * 20 / ARCS;
+        assert!(held.iter().all(|&held| held > even * 2 / 3 && held < even * 4 / 3), "{held:?}");
     }
 }

@@ -58,9 +58,10 @@ statements! {
     definition_read: repeatable, "SELECT definition, regimes, closing FROM collections WHERE realm = ? AND name = ?";
     definition_settle: serial, "SELECT definition, regimes, closing FROM collections WHERE realm = ? AND name = ?";
     definition_slice: repeatable, "SELECT definition, regimes, closing FROM collections WHERE realm = ? AND name > ? LIMIT ?";
-    definition_swap: conditional, "UPDATE collections SET etag = ?, definition = ?, regimes = ?, closing = null WHERE realm = ? AND name = ? IF etag = ?";
+    definition_swap: conditional, "UPDATE collections SET etag = ?, definition = ?, regimes = ?, closing = null WHERE realm = ? AND name = ? IF etag = ? AND regimes = ?";
+    definition_divide: conditional, "UPDATE collections SET regimes = ? WHERE realm = ? AND name = ? IF etag = ? AND regimes = ? AND closing = null";
     definition_close: conditional, "UPDATE collections SET closing = ? WHERE realm = ? AND name = ? IF etag = ? AND closing = ?";
-    definition_drop: conditional, "DELETE FROM collections WHERE realm = ? AND name = ? IF etag = ? AND closing = ?";
+    definition_drop: conditional, "DELETE FROM collections WHERE realm = ? AND name = ? IF etag = ? AND regimes = ? AND closing = ?";
 
     dropped_note: repeatable, "INSERT INTO dropped (realm, uid, name, regimes, since) VALUES (?, ?, ?, ?, ?)";
     dropped_slice: repeatable, "SELECT uid, name, regimes, since FROM dropped WHERE realm = ? LIMIT 100";

@@ -44,6 +44,13 @@ pub(super) struct Window {
     notes: Vec<Uuid>,
 }
 
+impl Window {
+    /// How many processes noted it, or fewer.
+    pub(super) fn notes(&self) -> usize {
+        self.notes.len()
+    }
+}
+
 impl Database {
     /// Sees to it that lists find the window.
     pub(super) async fn note_window(&self, collection: Uuid, regimes: &Regimes, window: i64) -> Result<()> {

@@ -1,0 +1,107 @@
+//! The second store on three real Cassandra nodes, beside the least that could be done on the same nodes.
+
+mod bare;
+mod chain;
+mod driver;
+mod model;
+mod models;
+mod pages;
+mod rows;
+mod work;
+
+use std::{env, time::Duration};
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use integration::{Cassandra, CassandraOptions};
+
+use crate::compare::progress;
+
+const ABOUT: &str = "Measures the store on Cassandra, on three nodes that it starts (or those of CASSANDRA_HOSTS)";
+const AFTER: &str = "Every measurement is repeated round by round beside the others of its table, after a round that \
+warms up; ratios are taken within a round and told as median (least–greatest). Three nodes and the load share the \
+machine: read the ratios, not the numbers.
+
+Build first, then measure, for instance:
+  cargo build --release -p gate -p storage -p bench
+  target/release/bench cassandra pages --millis 500 --rounds 20";
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) connections: usize,
+    pub(crate) time: Duration,
+    pub(crate) rounds: usize,
+    pub(crate) records: usize,
+    pub(crate) bytes: usize,
+}
+
+pub(crate) fn command() -> Command {
+    let number = |name: &'static str, default: &'static str, help: &'static str| {
+        Arg::new(name).long(name).default_value(default).value_parser(value_parser!(usize)).global(true).help(help)
+    };
+    let part = |name: &'static str, about: &'static str| Command::new(name).about(about);
+    Command::new("cassandra")
+        .about(ABOUT)
+        .after_help(AFTER)
+        .subcommand_required(true)
+        .arg(number("connections", "32", "Clients that ask at once"))
+        .arg(number("millis", "1000", "How long each measurement takes, in milliseconds"))
+        .arg(number("rounds", "15", "How often each is repeated; many short rounds see through a noisy machine"))
+        .arg(number("records", "8000", "Records in a collection, where that matters"))
+        .arg(number("bytes", "1000", "Bytes of a record's data"))
+        .subcommand(part("chain", "Create and get through gate and storage, beside a bare axum, tonic, driver chain"))
+        .subcommand(part("updates", "Updates of a thousand records, beside updates of one"))
+        .subcommand(part("models", "Create, update, page: entries with heads, beside buckets that hold the records"))
+        .subcommand(part("rows", "Bytes that a record takes in its partition"))
+        .subcommand(part("pages", "A page of 30 by the shards of a window, and by the windows it is put together from"))
+}
+
+/// The two processes of the bare chain; each prints its address, and serves until killed.
+pub(crate) fn hidden() -> [Command; 2] {
+    [
+        Command::new("bare-storage").hide(true).arg(Arg::new("hosts")).arg(Arg::new("keyspace")),
+        Command::new("bare-gate").hide(true).arg(Arg::new("storage")),
+    ]
+}
+
+/// Serves one of them.
+pub(crate) fn serve(asked: &ArgMatches) -> anyhow::Result<()> {
+    let text = |name: &str| asked.get_one::<String>(name).map(String::as_str).unwrap_or_default();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        match asked.try_contains_id("storage") {
+            Ok(true) => bare::gate(text("storage")).await,
+            _ => bare::storage(text("hosts"), text("keyspace")).await,
+        }
+    })
+}
+
+pub(crate) fn run(asked: &ArgMatches) -> anyhow::Result<()> {
+    let Some((part, asked)) = asked.subcommand() else { return Ok(()) };
+    let number = |name: &str| asked.get_one::<usize>(name).copied().unwrap_or_default();
+    let plan = Plan {
+        connections: number("connections"),
+        time: Duration::from_millis(number("millis").try_into()?),
+        rounds: number("rounds"),
+        records: number("records"),
+        bytes: number("bytes"),
+    };
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let started;
+        let cluster = if env::var_os("CASSANDRA_HOSTS").is_some() {
+            Cassandra::shared().await?
+        } else {
+            progress("starting three nodes");
+            // A node of the tests is compiled for a quick start.
+            let java = ["-XX:TieredStopAtLevel=4", "-XX:ReservedCodeCacheSize=192M"].map(String::from).to_vec();
+            started = Cassandra::start(CassandraOptions { heap: "1G", java, ..CassandraOptions::default() }).await?;
+            &started
+        };
+        match part {
+            "chain" => chain::creates_and_gets(cluster, plan).await,
+            "updates" => chain::updates(cluster, plan).await,
+            "models" => models::measure(cluster, plan).await,
+            "rows" => rows::measure(cluster, plan).await,
+            _ => pages::measure(cluster, plan).await,
+        }
+    })
+}
