@@ -94,9 +94,8 @@ impl<'a> Stack<'a> {
         let tasks = self.swarm.manager().ask("/tasks").await?;
         let useful = tasks.as_array().into_iter().flatten().filter_map(|task| {
             let service = services.get(&task["ServiceID"].as_str())?;
-            let ends = service["Spec"]["TaskTemplate"]["RestartPolicy"]["Condition"] == "on-failure";
             let machine = (*up.get(&task["NodeID"].as_str())?)?;
-            let useful = task["Status"]["State"] == if ends { "complete" } else { "running" };
+            let useful = task["Status"]["State"] == if ends(service) { "complete" } else { "running" };
             useful.then(|| (name(service), machine.to_owned()))
         });
         Ok(useful.collect())
@@ -136,7 +135,9 @@ impl<'a> Stack<'a> {
             let Some(wanted) = service["Spec"]["Mode"]["Replicated"]["Replicas"].as_u64() else { continue };
             let name = name(&service);
             let found = tasks.iter().filter(|(service, _)| *service == name).count() as u64;
-            if found != wanted {
+            // What ends by itself may have done so more than once.
+            let is_full = found == wanted || ends(&service) && found > wanted;
+            if !is_full {
                 services.push(format!("{name} {found}/{wanted}"));
             }
         }
@@ -213,6 +214,11 @@ impl<'a> Stack<'a> {
         let tasks = self.swarm.manager().docker(&["stack", "ps", "--no-trunc", "--format", format, NAME]).await;
         tasks.unwrap_or_else(|error| format!("{error:#}"))
     }
+}
+
+/// Whether its tasks end by themselves when they have done their work.
+fn ends(service: &Value) -> bool {
+    service["Spec"]["TaskTemplate"]["RestartPolicy"]["Condition"] == "on-failure"
 }
 
 /// A service's name in the stack file.
