@@ -13,6 +13,8 @@ use crate::eventually;
 /// How often the manager is asked while something is awaited.
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(250);
 const NAME: &str = "skep";
+/// As in `swarm/override.yml`; no machine has the label.
+const NOWHERE: &str = "node.labels.skep.nowhere == true";
 
 /// The stack of `deploy/stack.yml` on a [`Swarm`].
 #[derive(Debug)]
@@ -133,6 +135,9 @@ impl<'a> Stack<'a> {
         let mut services = Vec::new();
         for service in self.services().await? {
             let Some(wanted) = service["Spec"]["Mode"]["Replicated"]["Replicas"].as_u64() else { continue };
+            if is_absent(&service) {
+                continue;
+            }
             let name = name(&service);
             let found = tasks.iter().filter(|(service, _)| *service == name).count() as u64;
             // What ends by itself may have done so more than once.
@@ -219,6 +224,12 @@ impl<'a> Stack<'a> {
 /// Whether its tasks end by themselves when they have done their work.
 fn ends(service: &Value) -> bool {
     service["Spec"]["TaskTemplate"]["RestartPolicy"]["Condition"] == "on-failure"
+}
+
+/// Whether no machine may have its tasks, by what the test swarm differs in.
+fn is_absent(service: &Value) -> bool {
+    let constraints = &service["Spec"]["TaskTemplate"]["Placement"]["Constraints"];
+    constraints.as_array().into_iter().flatten().any(|constraint| constraint == NOWHERE)
 }
 
 /// A service's name in the stack file.
