@@ -13,6 +13,7 @@ mod logs;
 mod process;
 mod program;
 mod rest;
+mod swarm;
 mod wait;
 
 pub use browser::{Browser, Element};
@@ -23,4 +24,5 @@ pub use logs::Logs;
 pub use process::Process;
 pub use program::Program;
 pub use rest::{Answer, Call, Rest};
+pub use swarm::{Machine, Stack, Swarm, in_own_namespaces};
 pub use wait::eventually;

@@ -171,7 +171,7 @@ impl Program {
 }
 
 /// The binary that cargo built beside this test (whose own folder is `deps`) or program.
-fn built(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn built(name: &str) -> anyhow::Result<PathBuf> {
     let own = env::current_exe()?;
     let profile = own.ancestors().skip(1).find(|folder| folder.file_name() != Some(OsStr::new("deps")));
     let path = profile.context("this program has no folder")?.join(name);

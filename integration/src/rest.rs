@@ -7,6 +7,7 @@ use reqwest::{
 use serde_json::Value;
 
 const ANSWER_BOUND: Duration = Duration::from_secs(20);
+const CONNECT_BOUND: Duration = Duration::from_secs(2);
 
 /// A client of a door that speaks HTTP/1.1, and keeps its connections.
 #[derive(Clone, Debug)]
@@ -18,7 +19,12 @@ pub struct Rest {
 impl Rest {
     /// A client with connections of its own.
     pub fn new(address: SocketAddr) -> Self {
-        let http = Client::builder().no_proxy().timeout(ANSWER_BOUND).build().expect("no part of it can be missing");
+        let http = Client::builder()
+            .no_proxy()
+            .connect_timeout(CONNECT_BOUND)
+            .timeout(ANSWER_BOUND)
+            .build()
+            .expect("no part of it can be missing");
         Self { http, base: format!("http://{address}") }
     }
 

@@ -1,0 +1,168 @@
+//! What is done to the stack under load.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use anyhow::ensure;
+use integration::{Machine, Stack, Swarm, eventually};
+
+use crate::{
+    Outcome,
+    load::{Load, Seen},
+    tell,
+};
+
+pub(crate) const SECOND: &str = "2";
+pub(crate) const BAD: &str = "bad";
+const BOUND: Duration = Duration::from_mins(4);
+/// The volume of the third Cassandra node.
+const THIRD: &str = "skep_cassandra3";
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Everything, in order; the rows of what came to its end, and whether all did.
+pub(crate) async fn all(swarm: &Swarm, stack: &Stack<'_>, load: &Load) -> (String, Outcome) {
+    let mut table = Table { rows: String::new(), load };
+    let outcome = table.fill(swarm, stack).await;
+    let head = format!(
+        "{:<42} {:>8} {:>7} {:>5} {:>10} {:>11}",
+        "event", "requests", "failed", "lost", "slowest", "full after"
+    );
+    (format!("\n{head}\n{}", table.rows), outcome)
+}
+
+struct Table<'a> {
+    rows: String,
+    load: &'a Load,
+}
+
+impl Table<'_> {
+    async fn fill(&mut self, swarm: &Swarm, stack: &Stack<'_>) -> Outcome {
+        let worker = swarm.machine("n5")?;
+        let third = swarm.machine("n4")?;
+        self.row("nothing", self.load.passes(QUIET)).await?;
+
+        self.row("storage from 2 to 4", scaled(stack, 4)).await?;
+        self.row("storage from 4 to 2", scaled(stack, 2)).await?;
+
+        self.row("storage rolled to another version", rolled(stack, "storage", SECOND, "completed")).await?;
+        self.row("gate rolled to another version", rolled(stack, "gate", SECOND, "completed")).await?;
+        self.row("storage rolled to a bad image, and back", rolled(stack, "storage", BAD, "rollback_completed"))
+            .await?;
+        let image = stack.image("storage").await?;
+        ensure!(image.contains(&format!("storage:{SECOND}@")), "after a rollback: {image}");
+
+        self.row("a worker's power is cut", lost(stack, worker)).await?;
+        self.row("it comes back", returned(stack, worker)).await?;
+        let begun = starts(third)?;
+        self.row("the power of a Cassandra node is cut", lost(stack, third)).await?;
+        let back = async {
+            returned(stack, third).await?;
+            let again = async || (starts(third).ok()? > begun).then_some(());
+            eventually("the Cassandra node has started again", BOUND, again).await
+        };
+        self.row("it comes back", back).await?;
+
+        self.row("deployed again, with other configs", redeployed(stack)).await?;
+        self.row("a Cassandra node's disk is empty", refused(stack, third)).await?;
+        self.row("it has its data again", filled(stack, third)).await
+    }
+
+    async fn row(&mut self, event: &str, work: impl Future<Output = Outcome>) -> Outcome {
+        self.load.look().await?;
+        let begun = Instant::now();
+        let done = work.await;
+        let full = begun.elapsed();
+        let Seen { requests, failed, slowest, lost, faults } = self.load.look().await?;
+        let row = format!(
+            "{event:<42} {requests:>8} {failed:>7} {lost:>5} {:>8.1} s {:>9.1} s",
+            slowest.as_secs_f64(),
+            full.as_secs_f64()
+        );
+        tell(&row)?;
+        for (fault, count) in faults {
+            tell(&format!("  {count} × {fault}"))?;
+        }
+        self.rows += &row;
+        self.rows.push('\n');
+        done?;
+        ensure!(lost == 0, "{event}: {lost} acknowledged entries are lost");
+        ensure!(requests > failed, "{event}: nothing went well");
+        Ok(())
+    }
+}
+
+async fn scaled(stack: &Stack<'_>, storages: u32) -> Outcome {
+    stack.scale("storage", storages).await?;
+    stack.until_full(BOUND).await
+}
+
+async fn rolled(stack: &Stack<'_>, service: &str, version: &str, end: &str) -> Outcome {
+    stack.roll(service, version).await?;
+    let ended = stack.until_updated(service, BOUND).await?;
+    ensure!(ended == end, "the update of {service} ends as {ended}\n{}", stack.story().await);
+    stack.until_full(BOUND).await
+}
+
+/// Until all is at full strength again, but for what can only be on that machine.
+async fn lost(stack: &Stack<'_>, machine: &Machine) -> Outcome {
+    machine.power_cut().await?;
+    stack.until_machine(&machine.name(), "down", BOUND).await?;
+    stack.until_full_without("cassandra3", BOUND).await
+}
+
+async fn returned(stack: &Stack<'_>, machine: &Machine) -> Outcome {
+    machine.power_on().await?;
+    stack.until_machine(&machine.name(), "ready", BOUND).await?;
+    stack.until_full(BOUND).await
+}
+
+/// What has not changed goes on as it was.
+async fn redeployed(stack: &Stack<'_>) -> Outcome {
+    let kept = async || {
+        let mut kept = Vec::new();
+        for service in ["cassandra1", "cassandra2", "cassandra3", "gate", "storage"] {
+            kept.push(stack.running(service).await?);
+        }
+        anyhow::Ok(kept)
+    };
+    let (before, setup) = (kept().await?, stack.completed("logs-setup").await?);
+    stack.deploy(SECOND, &[("CONFIGS", "2")]).await?;
+    let again = async || (stack.completed("logs-setup").await.ok()? > setup).then_some(());
+    eventually("what Elasticsearch is told is told again", BOUND, again).await?;
+    stack.until_full(BOUND).await?;
+    ensure!(kept().await? == before, "tasks were replaced that nothing has changed for\n{}", stack.story().await);
+    Ok(())
+}
+
+/// It has to say so and end, for it would answer for what it does not have.
+async fn refused(stack: &Stack<'_>, machine: &Machine) -> Outcome {
+    stack.scale("cassandra3", 0).await?;
+    stack.until_full(BOUND).await?;
+    let folder = machine.volume(THIRD);
+    fs::rename(folder.join("data"), folder.join("aside"))?;
+    stack.scale("cassandra3", 1).await?;
+    let told = async || {
+        let logs = stack.logs("cassandra3").await.ok()?;
+        logs.contains("the disk is empty, but cassandra1 serves already").then_some(())
+    };
+    eventually("the node refuses to start", BOUND, told).await?;
+    ensure!(!folder.join("data").exists(), "it has started all the same");
+    Ok(())
+}
+
+async fn filled(stack: &Stack<'_>, machine: &Machine) -> Outcome {
+    let begun = starts(machine)?;
+    let folder = machine.volume(THIRD);
+    fs::rename(folder.join("aside"), folder.join("data"))?;
+    let again = async || (starts(machine).ok()? > begun).then_some(());
+    eventually("the Cassandra node has started again", BOUND, again).await?;
+    stack.until_full(BOUND).await
+}
+
+/// How often the Cassandra node of that machine has come up.
+fn starts(machine: &Machine) -> anyhow::Result<usize> {
+    let log = fs::read_to_string(machine.volume(THIRD).join("system.log"))?;
+    Ok(log.matches("Startup complete").count())
+}

@@ -1,0 +1,187 @@
+//! A load from outside that remembers what it was told.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use anyhow::Context;
+use integration::{Answer, Call, Rest, Swarm};
+use serde_json::json;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+pub(crate) const PORT: u16 = 8082;
+pub(crate) const ENTRIES: &str = "/v1/collections/guestbook/records";
+const CLIENTS: usize = 4;
+/// Between two requests of a client: enough to see what fails, too little to be what hurts.
+const PACE: Duration = Duration::from_millis(50);
+/// How long a machine that accepted no connection is passed over.
+const PASSED_OVER: Duration = Duration::from_secs(1);
+const QUIET_BOUND: Duration = Duration::from_secs(30);
+
+/// Clients that write and read, each through whichever machine takes its connection, as a balancer before the swarm
+/// would do. A request that a machine took and did not answer well has failed; it is not sent again.
+pub(crate) struct Load {
+    shared: Arc<Shared>,
+    clients: Vec<JoinHandle<anyhow::Result<()>>>,
+}
+
+struct Shared {
+    machines: Vec<Rest>,
+    passed_over: Vec<Mutex<Option<Instant>>>,
+    stop: AtomicBool,
+    requests: AtomicU64,
+    failed: AtomicU64,
+    slowest_millis: AtomicU64,
+    acknowledged: Mutex<BTreeSet<String>>,
+    faults: Mutex<BTreeMap<String, u64>>,
+}
+
+/// What was seen between two looks.
+pub(crate) struct Seen {
+    pub(crate) requests: u64,
+    pub(crate) failed: u64,
+    pub(crate) slowest: Duration,
+    pub(crate) lost: usize,
+    /// The failures by what was told, and how often.
+    pub(crate) faults: BTreeMap<String, u64>,
+}
+
+impl Load {
+    pub(crate) fn start(swarm: &Swarm) -> Self {
+        let machines: Vec<_> = swarm.machines().iter().map(|machine| Rest::new(machine.port(PORT))).collect();
+        let shared = Arc::new(Shared {
+            passed_over: machines.iter().map(|_| Mutex::default()).collect(),
+            machines,
+            stop: AtomicBool::default(),
+            requests: AtomicU64::default(),
+            failed: AtomicU64::default(),
+            slowest_millis: AtomicU64::default(),
+            acknowledged: Mutex::default(),
+            faults: Mutex::default(),
+        });
+        let clients = (0..CLIENTS).map(|client| tokio::spawn(Arc::clone(&shared).run(client))).collect();
+        Self { shared, clients }
+    }
+
+    /// What happened since the last look; every entry that was acknowledged so far is looked for.
+    pub(crate) async fn look(&self) -> anyhow::Result<Seen> {
+        let shared = &self.shared;
+        let acknowledged = shared.acknowledged.lock().unwrap().clone();
+        let lost = shared.lost(&acknowledged).await?;
+        Ok(Seen {
+            requests: shared.requests.swap(0, Relaxed),
+            failed: shared.failed.swap(0, Relaxed),
+            slowest: Duration::from_millis(shared.slowest_millis.swap(0, Relaxed)),
+            lost,
+            faults: std::mem::take(&mut shared.faults.lock().unwrap()),
+        })
+    }
+
+    /// Lets a span of time pass, and nothing else happen.
+    pub(crate) async fn passes(&self, time: Duration) -> anyhow::Result<()> {
+        tokio::time::sleep(time).await;
+        Ok(())
+    }
+
+    pub(crate) async fn finish(self) -> anyhow::Result<()> {
+        self.shared.stop.store(true, Relaxed);
+        for client in self.clients {
+            client.await??;
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    async fn run(self: Arc<Self>, client: usize) -> anyhow::Result<()> {
+        let mut ticks = interval(PACE);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last: Option<String> = None;
+        let mut turn = client;
+        while !self.stop.load(Relaxed) {
+            ticks.tick().await;
+            turn += 1;
+            let sent = Instant::now();
+            let (answer, wanted) = if let Some(id) = last.take() {
+                (self.ask(turn, |rest| rest.get(format_args!("{ENTRIES}/{id}"))).await, 200)
+            } else {
+                let entry = json!({"data": {"author": format!("client {client}"), "turn": turn}});
+                (self.ask(turn, |rest| rest.post(ENTRIES).json(entry.clone())).await, 201)
+            };
+            self.requests.fetch_add(1, Relaxed);
+            self.slowest_millis.fetch_max(sent.elapsed().as_millis().try_into()?, Relaxed);
+            match answer {
+                Ok(answer) if answer.status == wanted => {
+                    if wanted == 201 {
+                        let id = answer.json()["id"].as_str().context("an id")?.to_owned();
+                        self.acknowledged.lock().unwrap().insert(id.clone());
+                        last = Some(id);
+                    }
+                }
+                Ok(answer) => self.failed(wanted, &format!("{} {}", answer.status, answer.json()["detail"])),
+                Err(error) => self.failed(wanted, &format!("{error:#}")),
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&self, wanted: u16, why: &str) {
+        self.failed.fetch_add(1, Relaxed);
+        *self.faults.lock().unwrap().entry(format!("instead of {wanted}: {why}")).or_default() += 1;
+    }
+
+    /// Sends a request to the first machine in turn that takes the connection.
+    async fn ask(&self, turn: usize, call: impl Fn(&Rest) -> Call) -> anyhow::Result<Answer> {
+        let end = Instant::now() + PASSED_OVER;
+        loop {
+            for place in (0..self.machines.len()).map(|step| (turn + step) % self.machines.len()) {
+                if self.passed_over[place].lock().unwrap().is_some_and(|until| Instant::now() < until) {
+                    continue;
+                }
+                match call(&self.machines[place]).await {
+                    Err(error) if is_refused(&error) => {
+                        *self.passed_over[place].lock().unwrap() = Some(Instant::now() + PASSED_OVER);
+                    }
+                    answer => return answer,
+                }
+            }
+            anyhow::ensure!(Instant::now() < end, "no machine takes a connection");
+            tokio::time::sleep(PACE).await;
+        }
+    }
+
+    /// How many of these entries are not there.
+    async fn lost(&self, acknowledged: &BTreeSet<String>) -> anyhow::Result<usize> {
+        let end = Instant::now() + QUIET_BOUND;
+        let mut there = BTreeSet::new();
+        let mut token = String::new();
+        loop {
+            let page = self.ask(0, |rest| rest.get(format_args!("{ENTRIES}?page_size=1000{token}"))).await;
+            let page = match page {
+                Ok(page) if page.status == 200 => page.json(),
+                other => {
+                    anyhow::ensure!(Instant::now() < end, "the list: {other:?}");
+                    continue;
+                }
+            };
+            let ids = page["records"].as_array().context("no records")?;
+            there.extend(ids.iter().filter_map(|record| record["id"].as_str().map(str::to_owned)));
+            let Some(next) = page["next_page_token"].as_str() else { break };
+            token = format!("&page_token={next}");
+        }
+        Ok(acknowledged.difference(&there).count())
+    }
+}
+
+/// Whether there was no connection, so that nothing was sent.
+fn is_refused(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect)
+}

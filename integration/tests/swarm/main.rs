@@ -1,0 +1,114 @@
+//! The stack of `deploy/` on a real Docker Swarm of five machines, and what becomes of it when it is changed and hurt.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+mod events;
+mod files;
+mod load;
+mod logs;
+
+use std::{
+    io::{Write, stderr},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use integration::{Rest, Stack, Swarm, in_own_namespaces};
+use serde_json::json;
+
+use self::load::Load;
+
+type Outcome = anyhow::Result<()>;
+
+const INSIDE: &str = "everything_the_stack_goes_through";
+const MACHINES: u8 = 5;
+const READY_BOUND: Duration = Duration::from_mins(5);
+const NETWORKS: usize = 5;
+const FIRST: &str = "1";
+/// Any texts.
+const SECRETS: [(&str, &str); 6] = [
+    ("internal_token", "the-inside-secret-of-this-swarm"),
+    ("redis_password", "redis-1"),
+    ("elastic_password", "elastic-1"),
+    ("kibana_password", "kibana-1"),
+    ("logstash_password", "logstash-1"),
+    ("portainer_password", "portainer-1"),
+];
+
+#[test]
+fn the_stack_stands_changes_and_is_hurt() -> Outcome {
+    in_own_namespaces(INSIDE)
+}
+
+#[tokio::test]
+#[ignore = "run by the test above, in namespaces of its own"]
+async fn everything_the_stack_goes_through() -> Outcome {
+    let swarm = clocked("five machines form a swarm", Swarm::start(MACHINES)).await?;
+    swarm.label("n1", &["skep.logs"]).await?;
+    for (machine, own) in [("n2", "skep.cassandra1"), ("n3", "skep.cassandra2"), ("n4", "skep.cassandra3")] {
+        swarm.label(machine, &[own, "skep.app"]).await?;
+    }
+    swarm.label("n5", &["skep.app"]).await?;
+
+    for (name, bytes) in clocked("our images are pushed", swarm.push_ours(&[FIRST, events::SECOND])).await? {
+        tell(&format!("the image of {name}, built as these tests are, has {} MB", bytes / 1_000_000))?;
+    }
+    swarm.push_bad("storage", FIRST, events::BAD).await?;
+    clocked("the image of the parts is pushed", swarm.push_parts()).await?;
+
+    let stack = Stack::new(&swarm, &SECRETS).await?;
+    let configurations = stack.configurations().await?;
+    match configurations.first() {
+        Some(stack) => assert_eq!(stack.matches("encrypted: \"\"").count(), NETWORKS, "{stack}"),
+        None => tell("!! no docker client here knows `stack config`: left out")?,
+    }
+    let deployed = async {
+        stack.deploy(FIRST, &[]).await?;
+        stack.until_full(READY_BOUND).await
+    };
+    clocked("the stack is at full strength", deployed).await?;
+    assert_eq!(stack.unlimited().await?, [""; 0], "services without limits or reservations");
+
+    guestbook(&swarm, &stack).await?;
+    let load = Load::start(&swarm);
+    let (rows, outcome) = events::all(&swarm, &stack, &load).await;
+    tell(&rows)?;
+    outcome?;
+    load.finish().await?;
+    let gates = gates(&swarm, &stack).await?;
+    logs::are_found(&swarm, gates.first().context("no gate")?).await
+}
+
+/// Writes through one machine, and reads through another.
+async fn guestbook(swarm: &Swarm, stack: &Stack<'_>) -> Outcome {
+    let gates = gates(swarm, stack).await?;
+    let [first, second, ..] = gates.as_slice() else { anyhow::bail!("two gates, not {gates:?}") };
+    first.put("/v1/collections/guestbook").json(json!({})).await?.expect(201);
+    let entry = json!({"data": {"author": "Ann", "message": "through one machine"}});
+    let written = first.post(load::ENTRIES).json(entry).await?.expect(201).json();
+    let id = written["id"].as_str().context("an id")?;
+    let read = second.get(format_args!("{}/{id}", load::ENTRIES)).await?.expect(200).json();
+    assert_eq!(read, written, "what was written through one machine is read through another");
+    let list = second.get(load::ENTRIES).await?.expect(200).json();
+    assert_eq!(list["records"][0], written);
+    Ok(())
+}
+
+/// A client of each gate.
+async fn gates(swarm: &Swarm, stack: &Stack<'_>) -> anyhow::Result<Vec<Rest>> {
+    let tasks = stack.tasks().await?;
+    let machines = tasks.iter().filter(|(service, _)| service == "gate").map(|(_, machine)| swarm.machine(machine));
+    machines.map(|machine| Ok(Rest::new(machine?.port(load::PORT)))).collect()
+}
+
+async fn clocked<T>(what: &str, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let begun = Instant::now();
+    let done = work.await.with_context(|| what.to_owned())?;
+    tell(&format!("{what}: after {:.1} s", begun.elapsed().as_secs_f64()))?;
+    Ok(done)
+}
+
+/// At once, and whether or not the test fails.
+fn tell(what: &str) -> Outcome {
+    Ok(writeln!(stderr(), "swarm: {what}")?)
+}
