@@ -9,8 +9,8 @@ use tokio::sync::{OnceCell, RwLock};
 
 /// Whoever starts nodes of its own has the machine to itself.
 pub(crate) static ALONE: RwLock<()> = RwLock::const_new(());
-/// Three migrations at once on two cores, at worst.
-const CONNECTED: Duration = Duration::from_mins(2);
+/// Three migrations at once on two cores, at worst, after a minute in which a dead replica holds their lock.
+const CONNECTED: Duration = Duration::from_mins(4);
 
 /// What storage would read from the environment.
 pub(crate) fn settings(variables: &BTreeMap<&'static str, String>, keyspace: &str) -> Settings {

@@ -53,10 +53,18 @@ async fn listed(replica: &dyn Contract, name: &str) -> Result<usize, Error> {
 async fn shown(replica: &dyn Contract, name: &str) -> Option<String> {
     let got = replica.get_collection(Request::new(GetCollectionRequest { name: name.into() })).await;
     let got = got.map(|answer| answer.collection.unwrap()).map_err(|error| error.code);
-    let asked = ListCollectionsRequest { page_size: 1000, ..Default::default() };
-    let all = replica.list_collections(Request::new(asked)).await.unwrap().collections;
-    let listed = all.into_iter().find(|collection| collection.name == name);
-    assert_eq!(got, listed.ok_or(Code::CollectionNotFound));
+    let (mut listed, mut page_token, mut all) = (None, String::new(), 0);
+    loop {
+        let asked = ListCollectionsRequest { page_size: 1000, page_token };
+        let page = replica.list_collections(Request::new(asked)).await.unwrap();
+        all += page.collections.len();
+        listed = listed.or(page.collections.into_iter().find(|collection| collection.name == name));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(got, listed.ok_or(Code::CollectionNotFound), "{name} among {all}");
     got.ok().map(|collection| collection.indexes[0].clone())
 }
 

@@ -4,6 +4,7 @@ use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use integration::Cassandra;
 use skep_proto::{Contract, Local, v1::*};
 use storage::store::cassandra::{Cassandra as CassandraStore, Lifetime, Settings};
+use tokio::sync::Mutex;
 use tonic::Request;
 
 use crate::{
@@ -13,6 +14,8 @@ use crate::{
 
 /// Keyspaces made at the same time: changes of the schema wait for each other in all of a cluster.
 const AT_ONCE: usize = 2;
+/// So do the tests here.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Whether a replica there does its work.
 async fn works(settings: Settings) -> anyhow::Result<()> {
@@ -42,7 +45,7 @@ async fn migrated(settings: &Settings, statements: u32) -> anyhow::Result<bool> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_schema_whose_maker_died_over_it_is_completed_by_the_next() -> anyhow::Result<()> {
-    let _guard = ALONE.read().await;
+    let (_guard, _turn) = (ALONE.read().await, TURN.lock().await);
     let cluster = Cassandra::shared().await?;
     // All that is done once and the first tables; the others are made alike, each after the lock is held anew.
     let deaths = (0..8).chain((8..).step_by(5));
@@ -66,7 +69,7 @@ async fn a_schema_whose_maker_died_over_it_is_completed_by_the_next() -> anyhow:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_replicas_begin_at_once_on_an_empty_cluster_and_on_the_version_before() -> anyhow::Result<()> {
-    let _guard = ALONE.read().await;
+    let (_guard, _turn) = (ALONE.read().await, TURN.lock().await);
     let cluster = Cassandra::shared().await?;
     let settings = settings(cluster.variables(), &cluster.keyspace());
     let three = async || try_join_all([(); 3].map(|()| works(settings.clone()))).await;
