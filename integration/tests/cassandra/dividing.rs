@@ -1,23 +1,23 @@
 //! A collection whose records are divided into windows of several lengths.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use integration::{Cassandra, eventually};
-use scylla::{
-    client::{session::Session, session_builder::SessionBuilder},
-    response::query_result::QueryRowsResult,
-};
 use skep_proto::{Code, Contract, Error, Local, mutation, v1::*};
-use storage::store::cassandra::{Cassandra as CassandraStore, Lifetime};
+use storage::{
+    grpc::Engine,
+    store::cassandra::{Cassandra as CassandraStore, Lifetime, Settings},
+};
 use tonic::Request;
 use uuid::Uuid;
 
-use crate::opened::{self, ALONE, replica, settings};
+use crate::{
+    opened::{self, ALONE, replica, settings},
+    tables::Tables,
+};
 
 const SECOND: i64 = 1_000_000;
+const MONTH: i64 = 30 * 86_400 * SECOND;
 /// Looked for every five seconds.
 const DIVIDED: Duration = Duration::from_secs(30);
 /// Far beyond what a page may take that finds nothing but emptied windows.
@@ -69,108 +69,87 @@ async fn list(replica: &dyn Contract, parent: &str, page_size: i32) -> (Vec<Stri
     }
 }
 
-async fn ask(session: &Session, text: &str) -> QueryRowsResult {
-    session.query_unpaged(text, ()).await.unwrap().into_rows_result().unwrap()
+/// A keyspace of its own with one collection, a replica that knows it, and the tables.
+async fn defined(name: &str) -> (Settings, Local<Engine>, Tables) {
+    let cluster = Cassandra::shared().await.unwrap();
+    let settings = settings(cluster.variables(), &cluster.keyspace());
+    let replica = another(&settings).await;
+    define(&replica, &format!("collections/{name}")).await;
+    let tables = Tables::of(&settings).await.unwrap();
+    (settings, replica, tables)
 }
 
-async fn session(cluster: &Cassandra, keyspace: &str) -> Session {
-    let hosts = cluster.variables()["CASSANDRA_HOSTS"].split(',').map(str::to_owned).collect::<Vec<_>>();
-    let session = SessionBuilder::new().known_nodes(hosts).build().await.unwrap();
-    session.use_keyspace(keyspace, false).await.unwrap();
-    session
+/// A replica that has read nothing yet, as one is whose lease is over.
+async fn another(settings: &Settings) -> Local<Engine> {
+    Local::new(replica(settings.clone()).await.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_list_goes_through_windows_of_every_length() {
+async fn a_list_goes_through_windows_of_every_length() -> anyhow::Result<()> {
     let _guard = ALONE.read().await;
-    let cluster = Cassandra::shared().await.unwrap();
-    let keyspace = cluster.keyspace();
-    let engine = replica(settings(cluster.variables(), &keyspace)).await.unwrap();
-    let (replica, parent) = (Local::new(engine), "collections/divided");
-    define(&replica, parent).await;
-    let now = mutation::now();
-    // As they would be had it been busy three minutes ago, busier two minutes ago, and less so since.
-    let regimes = format!(
-        "[(-9223372036854775808, 2592000000000, 4), ({}, 10000000, 4), ({}, 1000000, 1), ({}, 60000000, 2)]",
-        now - 180 * SECOND,
-        now - 120 * SECOND,
-        now - 30 * SECOND,
-    );
-    let divide =
-        format!("UPDATE collections SET regimes = {regimes} WHERE realm = 'all' AND name = 'divided' IF EXISTS");
-    session(cluster, &keyspace).await.query_unpaged(divide, ()).await.unwrap();
-    // Read again before it is used: the lease is over.
-    let other = Local::new(opened::replica(settings(cluster.variables(), &keyspace)).await.unwrap());
+    let (parent, now) = ("collections/divided", mutation::now());
+    let (settings, _, tables) = defined("divided").await;
+    // As it would be had it been busy three minutes ago, busier two minutes ago, and less so since.
+    let regimes = [
+        (i64::MIN, MONTH, 4),
+        (now - 180 * SECOND, 10 * SECOND, 4),
+        (now - 120 * SECOND, SECOND, 1),
+        (now - 30 * SECOND, 60 * SECOND, 2),
+    ];
+    tables.divide("divided", &regimes).await?;
+    let replica = another(&settings).await;
 
     let mut made = Vec::new();
     for number in 0..240 {
-        made.push(create(&other, parent, now - (240 - number) * SECOND, "{}").await);
+        made.push(create(&replica, parent, now - (240 - number) * SECOND, "{}").await);
     }
     made.reverse();
     for size in [7, 30, 1000] {
-        assert_eq!(list(&other, parent, size).await.0, made, "pages of {size}");
+        assert_eq!(list(&replica, parent, size).await.0, made, "pages of {size}");
     }
     for (number, name) in made.iter().enumerate() {
         let asked = GetRecordRequest { name: name.clone() };
-        patiently(async || other.get_record(Request::new(asked.clone())).await).await;
+        patiently(async || replica.get_record(Request::new(asked.clone())).await).await;
         if number % 3 > 0 {
             let mutation_id = mutation::new().to_string();
             let asked = DeleteRecordRequest { name: name.clone(), mutation_id, ..Default::default() };
-            patiently(async || other.delete_record(Request::new(asked.clone())).await).await;
+            patiently(async || replica.delete_record(Request::new(asked.clone())).await).await;
         }
     }
     let kept: Vec<_> = made.iter().step_by(3).cloned().collect();
-    assert_eq!(list(&other, parent, 30).await.0, kept);
+    assert_eq!(list(&replica, parent, 30).await.0, kept);
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn emptied_windows_are_no_wall() {
+async fn emptied_windows_are_no_wall() -> anyhow::Result<()> {
     let _guard = ALONE.read().await;
-    let cluster = Cassandra::shared().await.unwrap();
-    let keyspace = cluster.keyspace();
-    let engine = replica(settings(cluster.variables(), &keyspace)).await.unwrap();
-    let (replica, parent) = (Local::new(engine), "collections/emptied");
-    define(&replica, parent).await;
-    let (session, now) = (session(cluster, &keyspace).await, mutation::now());
-    let regimes = "[(-9223372036854775808, 1000000, 4)]";
-    let divide =
-        format!("UPDATE collections SET regimes = {regimes} WHERE realm = 'all' AND name = 'emptied' IF EXISTS");
-    session.query_unpaged(divide, ()).await.unwrap();
-    let other = Local::new(opened::replica(settings(cluster.variables(), &keyspace)).await.unwrap());
-    let kept = create(&other, parent, now - 200 * SECOND, "{}").await;
+    let (parent, now) = ("collections/emptied", mutation::now());
+    let (settings, _, tables) = defined("emptied").await;
+    tables.divide("emptied", &[(i64::MIN, SECOND, 4)]).await?;
+    let replica = another(&settings).await;
+    let kept = create(&replica, parent, now - 200 * SECOND, "{}").await;
+    let noted = tables.windows().await?;
+    let &(collection, _) = noted.first().unwrap();
     // As a queue leaves them whose every record was taken: noted windows, ended long ago, of nothing.
-    let uid = ask(&session, "SELECT collection FROM windows").await.single_row::<(Uuid,)>().unwrap().0;
-    let note = session.prepare("INSERT INTO windows (collection, window, note) VALUES (?, ?, uuid())").await.unwrap();
-    for number in 0..1_000 {
-        session.execute_unpaged(&note, (uid, (now / SECOND - 2_000 + number) * SECOND)).await.unwrap();
-    }
-    let (names, slowest) = list(&other, parent, 30).await;
+    tables.note(collection, (0..1_000).map(|number| (now / SECOND - 2_000 + number) * SECOND)).await?;
+    let (names, slowest) = list(&replica, parent, 30).await;
     assert!(slowest < ENOUGH, "{slowest:?}");
     assert_eq!(names, [kept]);
-    let left = ask(&session, "SELECT window FROM windows").await;
-    let left: BTreeSet<i64> = left.rows::<(i64,)>().unwrap().map(|row| row.unwrap().0).collect();
-    assert_eq!(left.len(), 1, "the emptied windows are not walked again");
+    assert_eq!(tables.windows().await?, noted, "the emptied windows are not walked again");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collection_that_fills_its_window_gets_shorter_ones() -> anyhow::Result<()> {
     let _guard = ALONE.read().await;
-    let cluster = Cassandra::shared().await?;
-    let keyspace = cluster.keyspace();
-    let engine = replica(settings(cluster.variables(), &keyspace)).await?;
-    let (replica, parent) = (Local::new(engine), "collections/filled");
-    define(&replica, parent).await;
+    let (_, replica, tables) = defined("filled").await;
     let data = format!("{{\"text\": \"{}\"}}", "x".repeat(500_000));
     // Past 64 MiB in four shards.
     for _ in 0..140 {
-        create(&replica, parent, mutation::now(), &data).await;
+        create(&replica, "collections/filled", mutation::now(), &data).await;
     }
-    let session = session(cluster, &keyspace).await;
-    let divided = async || {
-        let rows = ask(&session, "SELECT regimes FROM collections WHERE realm = 'all' AND name = 'filled'").await;
-        let (regimes,) = rows.single_row::<(Vec<(i64, i64, i32)>,)>().unwrap();
-        regimes.get(1).copied()
-    };
+    let divided = async || tables.regimes("filled").await.unwrap().get(1).copied();
     let (from, length, _) = eventually("a second regime", DIVIDED, divided).await?;
     assert!(from > mutation::now() + 60 * SECOND, "it begins when every replica knows");
     assert!(length <= 600 * SECOND, "{length}");
@@ -178,31 +157,24 @@ async fn a_collection_that_fills_its_window_gets_shorter_ones() -> anyhow::Resul
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redefinition_that_comes_late_leaves_it_divided() {
+async fn a_redefinition_that_comes_late_leaves_it_divided() -> anyhow::Result<()> {
     let _guard = ALONE.read().await;
-    let cluster = Cassandra::shared().await.unwrap();
-    let keyspace = cluster.keyspace();
-    let (settings, lifetime) = (settings(cluster.variables(), &keyspace), Lifetime::default());
-    let engine = opened::serving(CassandraStore::open_for(settings, lifetime.clone()).unwrap()).await.unwrap();
-    let (replica, parent) = (Local::new(engine), "collections/redefined");
-    define(&replica, parent).await;
-    let session = session(cluster, &keyspace).await;
-    let regimes = "[(-9223372036854775808, 2592000000000, 4), (1, 1000000, 4)]";
-    let divide =
-        format!("UPDATE collections SET regimes = {regimes} WHERE realm = 'all' AND name = 'redefined' IF EXISTS");
+    let (settings, _, tables) = defined("redefined").await;
+    let regimes = [(i64::MIN, MONTH, 4), (1, SECOND, 4)];
+    let lifetime = Lifetime::default();
+    let slow = Local::new(opened::serving(CassandraStore::open_for(settings, lifetime.clone())?).await?);
     let indexes = vec!["author".to_owned()];
-    let collection = Some(Collection { name: parent.into(), indexes, ..Default::default() });
+    let collection = Some(Collection { name: "collections/redefined".into(), indexes, ..Default::default() });
     let asked = UpdateCollectionRequest { collection, allow_missing: true };
     // It has read the definition, and stops before it writes it.
-    lifetime.ends_after(0);
+    lifetime.ends_after(1);
     let divided = async {
         lifetime.ended().await;
-        session.query_unpaged(divide, ()).await.unwrap();
+        tables.divide("redefined", &regimes).await.unwrap();
         lifetime.ends_after(u32::MAX);
     };
-    let (redefined, ()) = tokio::join!(replica.update_collection(Request::new(asked)), divided);
-    assert_eq!(redefined.unwrap().collection.unwrap().indexes, ["author"]);
-    let rows = ask(&session, "SELECT regimes FROM collections WHERE realm = 'all' AND name = 'redefined'").await;
-    let (kept,) = rows.single_row::<(Vec<(i64, i64, i32)>,)>().unwrap();
-    assert_eq!(kept.len(), 2, "{kept:?}");
+    let (redefined, ()) = tokio::join!(slow.update_collection(Request::new(asked)), divided);
+    assert_eq!(redefined?.collection.unwrap().indexes, ["author"]);
+    assert_eq!(tables.regimes("redefined").await?, regimes);
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The tables themselves, seen past the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scylla::{
     client::{session::Session, session_builder::SessionBuilder},
@@ -9,6 +9,8 @@ use scylla::{
 };
 use storage::store::cassandra::Settings;
 use uuid::Uuid;
+
+pub(crate) type Regime = (i64, i64, i32);
 
 /// A session of the driver in a store's keyspace.
 pub(crate) struct Tables(Session);
@@ -41,6 +43,35 @@ impl Tables {
     pub(crate) async fn dropped(&self) -> anyhow::Result<BTreeMap<String, Uuid>> {
         let rows = self.0.query_unpaged("SELECT name, uid FROM dropped WHERE realm = 'all'", ()).await?;
         Ok(rows.into_rows_result()?.rows::<(String, Uuid)>()?.collect::<Result<_, _>>()?)
+    }
+
+    /// Divides a collection so, as replicas would have by and by: regimes are from when on, how long, and how many shards.
+    pub(crate) async fn divide(&self, name: &str, regimes: &[Regime]) -> anyhow::Result<()> {
+        let text = "UPDATE collections SET regimes = ? WHERE realm = 'all' AND name = ? IF EXISTS";
+        Ok(self.0.query_unpaged(text, (regimes, name)).await.map(drop)?)
+    }
+
+    /// How a collection is divided.
+    pub(crate) async fn regimes(&self, name: &str) -> anyhow::Result<Vec<Regime>> {
+        let text = "SELECT regimes FROM collections WHERE realm = 'all' AND name = ?";
+        let rows = self.0.query_unpaged(text, (name,)).await?.into_rows_result()?;
+        Ok(rows.single_row::<(Vec<Regime>,)>()?.0)
+    }
+
+    /// The windows that are noted: of which collection, and when they begin.
+    pub(crate) async fn windows(&self) -> anyhow::Result<BTreeSet<(Uuid, i64)>> {
+        let rows = self.0.query_unpaged("SELECT collection, window FROM windows", ()).await?.into_rows_result()?;
+        Ok(rows.rows::<(Uuid, i64)>()?.collect::<Result<_, _>>()?)
+    }
+
+    /// Notes windows, as a replica does before it writes there.
+    pub(crate) async fn note(&self, collection: Uuid, windows: impl Iterator<Item = i64>) -> anyhow::Result<()> {
+        let text = "INSERT INTO windows (collection, window, note) VALUES (?, ?, uuid())";
+        let note = self.0.prepare(text).await?;
+        for window in windows {
+            self.0.execute_unpaged(&note, (collection, window)).await?;
+        }
+        Ok(())
     }
 
     /// As if it had been dropped long ago.

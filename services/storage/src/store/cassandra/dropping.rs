@@ -90,7 +90,6 @@ impl Database {
         let since = collection.closing.and_then(mutation::time).unwrap_or_default();
         if mutation::now() - since > ABANDONED {
             self.close(&collection.definition, collection.closing, None).await?;
-            self.known.forget(&collection.definition.name);
         }
         Ok(())
     }

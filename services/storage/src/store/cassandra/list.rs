@@ -23,13 +23,13 @@ impl Database {
     /// The live records before `after`, newest first.
     pub(super) async fn list(&self, collection: &Collection, after: Option<&Position>, bounds: Bounds) -> Result<Page> {
         let (begun, uid, regimes) = (Instant::now(), collection.definition.uid, &collection.regimes);
-        let mut page = Filling { page: Page::default(), bytes: 0, bounds };
+        let mut page = Gathered { page: Page::default(), bytes: 0, bounds };
         let mut at = after.map_or((i64::MAX, String::new()), |after| (after.created_at, after.id.clone()));
         let mut before = match after {
             Some(after) => regimes.window(after.created_at).saturating_add(1),
             None => i64::MAX,
         };
-        let (mut ahead, mut weight) = (1, collection.weight());
+        let mut ahead = 1;
         loop {
             let windows = self.windows(uid, before).await?;
             let Some(last) = windows.last() else { return Ok(page.page) };
@@ -37,7 +37,7 @@ impl Database {
             let mut windows = &windows[..];
             while let Some(next) = windows.first() {
                 let batch = &windows[..ahead.min(windows.len())];
-                let limit = page.limit(weight, batch.len() * regimes.shards(next.start).len());
+                let limit = page.limit(collection.weight(), batch.len() * regimes.shards(next.start).len());
                 let steps = batch.iter().map(|window| self.step(uid, regimes, window, &at, limit));
                 let steps = try_join_all(steps).await?;
                 let emptied = batch
@@ -47,7 +47,6 @@ impl Database {
                 try_join_all(emptied.map(|(window, _)| self.clear_window(uid, regimes, window))).await?;
                 for (window, (found, ended)) in batch.iter().zip(steps) {
                     if let Some(heaviest) = found.iter().map(|(_, row)| row.data.len()).max() {
-                        weight = heaviest;
                         collection.weighed(heaviest);
                     }
                     ahead = WINDOWS.min(ahead * 2);
@@ -96,13 +95,13 @@ impl Database {
 }
 
 /// A page, and how full it is.
-struct Filling {
+struct Gathered {
     page: Page,
     bytes: usize,
     bounds: Bounds,
 }
 
-impl Filling {
+impl Gathered {
     /// Takes what fits; `true` once the page is full.
     fn take(&mut self, found: Found, at: &mut (i64, String)) -> bool {
         for (id, row) in found {
