@@ -5,7 +5,8 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let files = ["collection_service", "record_service"].map(|file| format!("proto/skep/v1/{file}.proto"));
+    let files = ["account_service", "collection_service", "record_service", "session_service"]
+        .map(|file| format!("proto/skep/v1/{file}.proto"));
     for file in &files {
         println!("cargo::rerun-if-changed={file}");
     }

@@ -49,6 +49,8 @@ codes! {
     Unsupported, "unsupported", InvalidArgument, 400, "This is not supported";
     /// Nobody is signed in, or the token of the inside door is wrong.
     Unauthenticated, "unauthenticated", Unauthenticated, 401, "Sign in first";
+    /// No account signs in by this name and this password.
+    InvalidCredentials, "invalid_credentials", Unauthenticated, 401, "The name or the password is wrong";
     /// The caller may not do this.
     Forbidden, "forbidden", PermissionDenied, 403, "This is not allowed";
     /// There is nothing at this path.
@@ -57,16 +59,24 @@ codes! {
     CollectionNotFound, "collection_not_found", NotFound, 404, "There is no such collection";
     /// There is no such record.
     RecordNotFound, "record_not_found", NotFound, 404, "There is no such record";
+    /// There is no such account.
+    AccountNotFound, "account_not_found", NotFound, 404, "There is no such account";
+    /// There is no such session, or it is over.
+    SessionNotFound, "session_not_found", NotFound, 404, "There is no such session";
     /// The path exists, the method does not.
     MethodNotAllowed, "method_not_allowed", Unimplemented, 405, "The method is not allowed here";
     /// The client was too slow to send its request.
     RequestTimeout, "request_timeout", Cancelled, 408, "The request took too long to arrive";
     /// A record with this id exists.
     RecordExists, "record_exists", AlreadyExists, 409, "A record with this id exists";
+    /// An account has this name.
+    AccountExists, "account_exists", AlreadyExists, 409, "An account has this name";
     /// The collection still holds records.
     CollectionNotEmpty, "collection_not_empty", FailedPrecondition, 409, "The collection still holds records";
     /// The patch is well-formed and does not fit the record.
     PatchConflict, "patch_conflict", FailedPrecondition, 409, "The patch does not fit the record";
+    /// The record is not the one that the caller judged.
+    Overtaken, "overtaken", Aborted, 409, "The record changed while the request was judged";
     /// It cannot be told whether the write of this idempotency key was made.
     OutcomeUnknown, "outcome_unknown", Aborted, 409, "It cannot be told whether the write was made";
     /// The write of this idempotency key was made, and the record is deleted since.

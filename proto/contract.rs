@@ -28,7 +28,7 @@ impl<C> Remote<C> {
     }
 }
 
-/// One list of the calls; the trait and its two implementations follow from it.
+/// The trait and its two implementations, from the list of the calls.
 macro_rules! contract {
     ($($module:ident :: $service:ident, $clients:ident :: $client:ident {
         $($call:ident($request:ty) -> $response:ty;)*
@@ -66,19 +66,43 @@ macro_rules! contract {
     };
 }
 
-contract! {
-    collection_service_server::CollectionService, collection_service_client::CollectionServiceClient {
-        get_collection(GetCollectionRequest) -> GetCollectionResponse;
-        list_collections(ListCollectionsRequest) -> ListCollectionsResponse;
-        update_collection(UpdateCollectionRequest) -> UpdateCollectionResponse;
-        delete_collection(DeleteCollectionRequest) -> DeleteCollectionResponse;
-    }
-    record_service_server::RecordService, record_service_client::RecordServiceClient {
-        get_record(GetRecordRequest) -> GetRecordResponse;
-        list_records(ListRecordsRequest) -> ListRecordsResponse;
-        create_record(CreateRecordRequest) -> CreateRecordResponse;
-        update_record(UpdateRecordRequest) -> UpdateRecordResponse;
-        patch_record(PatchRecordRequest) -> PatchRecordResponse;
-        delete_record(DeleteRecordRequest) -> DeleteRecordResponse;
-    }
+/// The list of the calls, passed on to `$then`, by service; for whoever wraps a [`Contract`] as a whole.
+#[macro_export]
+macro_rules! calls {
+    ($then:ident) => {
+        $then! {
+            account_service_server::AccountService, account_service_client::AccountServiceClient {
+                get_account(GetAccountRequest) -> GetAccountResponse;
+                list_accounts(ListAccountsRequest) -> ListAccountsResponse;
+                create_account(CreateAccountRequest) -> CreateAccountResponse;
+                update_account(UpdateAccountRequest) -> UpdateAccountResponse;
+                change_password(ChangePasswordRequest) -> ChangePasswordResponse;
+                delete_account(DeleteAccountRequest) -> DeleteAccountResponse;
+            }
+            collection_service_server::CollectionService, collection_service_client::CollectionServiceClient {
+                get_collection(GetCollectionRequest) -> GetCollectionResponse;
+                list_collections(ListCollectionsRequest) -> ListCollectionsResponse;
+                update_collection(UpdateCollectionRequest) -> UpdateCollectionResponse;
+                delete_collection(DeleteCollectionRequest) -> DeleteCollectionResponse;
+            }
+            record_service_server::RecordService, record_service_client::RecordServiceClient {
+                get_record(GetRecordRequest) -> GetRecordResponse;
+                list_records(ListRecordsRequest) -> ListRecordsResponse;
+                create_record(CreateRecordRequest) -> CreateRecordResponse;
+                update_record(UpdateRecordRequest) -> UpdateRecordResponse;
+                patch_record(PatchRecordRequest) -> PatchRecordResponse;
+                delete_record(DeleteRecordRequest) -> DeleteRecordResponse;
+            }
+            session_service_server::SessionService, session_service_client::SessionServiceClient {
+                create_session(CreateSessionRequest) -> CreateSessionResponse;
+                get_session(GetSessionRequest) -> GetSessionResponse;
+                list_sessions(ListSessionsRequest) -> ListSessionsResponse;
+                extend_session(ExtendSessionRequest) -> ExtendSessionResponse;
+                delete_session(DeleteSessionRequest) -> DeleteSessionResponse;
+                end_sessions(EndSessionsRequest) -> EndSessionsResponse;
+            }
+        }
+    };
 }
+
+calls!(contract);

@@ -5,6 +5,7 @@ mod code;
 mod contract;
 mod error;
 pub mod mutation;
+mod token;
 
 /// The generated messages, clients and servers of the package `skep.v1`.
 #[allow(missing_docs, unreachable_pub, clippy::pedantic, reason = "generated from documented proto files")]
@@ -15,6 +16,7 @@ pub mod v1 {
 pub use code::Code;
 pub use contract::{Contract, Local, Remote};
 pub use error::{Error, Violation};
+pub use token::Token;
 
 /// The compiled descriptors of the package, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = tonic::include_file_descriptor_set!("skep.v1");

@@ -117,8 +117,15 @@ impl Subject {
             }
             Ask::Update | Ask::UpdateKeyed => {
                 let (allow_missing, caller) = (true, String::new());
-                let asked =
-                    UpdateRecordRequest { record, allow_missing, mutation_id, attempt, idempotency_key, caller };
+                let asked = UpdateRecordRequest {
+                    record,
+                    allow_missing,
+                    mutation_id,
+                    attempt,
+                    idempotency_key,
+                    caller,
+                    ..Default::default()
+                };
                 replica.update_record(Request::new(asked)).await.map(drop)
             }
             Ask::Patch => {

@@ -117,7 +117,15 @@ impl Door for Arc<dyn Contract> {
         });
         let allow_missing = wanted.etag.is_empty();
         let (attempt, caller, (mutation_id, idempotency_key)) = (write.attempt, String::new(), write.names());
-        let asked = UpdateRecordRequest { record, allow_missing, mutation_id, idempotency_key, attempt, caller };
+        let asked = UpdateRecordRequest {
+            record,
+            allow_missing,
+            mutation_id,
+            idempotency_key,
+            attempt,
+            caller,
+            ..Default::default()
+        };
         self.update_record(Request::new(asked)).await.map(|answer| seen(answer.record)).map_err(code)
     }
 

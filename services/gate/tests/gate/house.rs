@@ -194,26 +194,17 @@ pub(crate) struct Disturbed<F> {
 }
 
 macro_rules! disturbed {
-    ($($call:ident($request:ty) -> $response:ty;)*) => {
+    ($($_service:ident :: $_server:ident, $_clients:ident :: $_client:ident {
+        $($call:ident($request:ty) -> $response:ty;)*
+    })*) => {
         #[async_trait]
         impl<F: Fn() -> BoxFuture<'static, Result<(), Error>> + Send + Sync + 'static> Backend for Disturbed<F> {
-            $(async fn $call(&self, request: tonic::Request<$request>) -> Result<$response, Error> {
+            $($(async fn $call(&self, request: tonic::Request<$request>) -> Result<$response, Error> {
                 (self.before)().await?;
                 self.real.$call(request).await
-            })*
+            })*)*
         }
     };
 }
 
-disturbed! {
-    get_collection(GetCollectionRequest) -> GetCollectionResponse;
-    list_collections(ListCollectionsRequest) -> ListCollectionsResponse;
-    update_collection(UpdateCollectionRequest) -> UpdateCollectionResponse;
-    delete_collection(DeleteCollectionRequest) -> DeleteCollectionResponse;
-    get_record(GetRecordRequest) -> GetRecordResponse;
-    list_records(ListRecordsRequest) -> ListRecordsResponse;
-    create_record(CreateRecordRequest) -> CreateRecordResponse;
-    update_record(UpdateRecordRequest) -> UpdateRecordResponse;
-    patch_record(PatchRecordRequest) -> PatchRecordResponse;
-    delete_record(DeleteRecordRequest) -> DeleteRecordResponse;
-}
+skep_proto::calls!(disturbed);

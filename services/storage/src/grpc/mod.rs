@@ -1,11 +1,13 @@
 //! The contract `skep.v1` served: by [`Engine`] in this process, by [`serve`] over gRPC.
 
+mod accounts;
 mod collections;
 mod convert;
 mod incoming;
 mod observe;
 mod records;
 mod server;
+mod sessions;
 
 use std::sync::Arc;
 

@@ -2,7 +2,10 @@ use std::{sync::Arc, time::Duration};
 
 use skep_proto::{
     Code, Error,
-    v1::{collection_service_server::CollectionServiceServer, record_service_server::RecordServiceServer},
+    v1::{
+        account_service_server::AccountServiceServer, collection_service_server::CollectionServiceServer,
+        record_service_server::RecordServiceServer, session_service_server::SessionServiceServer,
+    },
 };
 use subtle::ConstantTimeEq;
 use tokio::{
@@ -27,7 +30,8 @@ const HEALTH_EVERY: Duration = Duration::from_secs(1);
 /// How long it may take to answer.
 const HEALTH_WITHIN: Duration = Duration::from_secs(2);
 /// What the health service tells of.
-const SERVICES: [&str; 3] = ["", "skep.v1.CollectionService", "skep.v1.RecordService"];
+const SERVICES: [&str; 5] =
+    ["", "skep.v1.AccountService", "skep.v1.CollectionService", "skep.v1.RecordService", "skep.v1.SessionService"];
 /// A silent connection is asked for a sign of life.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// Calls of one connection that are served at once; its others wait.
@@ -66,9 +70,14 @@ pub async fn serve(
 /// The services of the contract, behind their door.
 pub fn contract(engine: Arc<Engine>, token: Option<&str>) -> Routes {
     let door = Door(token.map(|token| Arc::from(format!("Bearer {token}"))));
+    let accounts = AccountServiceServer::from_arc(Arc::clone(&engine));
     let collections = CollectionServiceServer::from_arc(Arc::clone(&engine));
+    let sessions = SessionServiceServer::from_arc(Arc::clone(&engine));
+    let records = RecordServiceServer::from_arc(engine);
     Routes::new(InterceptedService::new(collections, door.clone()))
-        .add_service(InterceptedService::new(RecordServiceServer::from_arc(engine), door))
+        .add_service(InterceptedService::new(records, door.clone()))
+        .add_service(InterceptedService::new(accounts, door.clone()))
+        .add_service(InterceptedService::new(sessions, door))
 }
 
 /// Lets in who bears the shared token.

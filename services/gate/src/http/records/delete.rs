@@ -31,6 +31,7 @@ pub(super) async fn delete(call: Call, path: RecordPath, headers: HeaderMap) -> 
         mutation_id: names.mutation_id,
         caller: call.caller(),
         attempt: 0,
+        judged_etag: String::new(),
     };
     call.ask(message, |backend, request| backend.delete_record(request)).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -67,6 +67,8 @@ async fn apply(call: Call, path: RecordPath, request: Request) -> Result<Respons
         mutation_id: names.mutation_id,
         caller: call.caller(),
         attempt: 0,
+        judged_etag: String::new(),
+        validate_only: false,
     };
     let written = call.ask(message, |backend, request| backend.patch_record(request)).await?;
     json::record(StatusCode::OK, written.record, None)

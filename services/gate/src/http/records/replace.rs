@@ -72,6 +72,7 @@ pub(super) async fn replace(call: Call, path: RecordPath, request: Request) -> R
         mutation_id: names.mutation_id,
         caller: call.caller(),
         attempt: 0,
+        judged_etag: String::new(),
     };
     let written = call.ask(message, |backend, request| backend.update_record(request)).await?;
     if written.created {
