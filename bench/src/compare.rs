@@ -20,12 +20,18 @@ pub(crate) struct Round {
     pub(crate) outcome: Outcome,
     /// Seconds that the measured processes spent on it.
     pub(crate) cpu: f64,
+    /// Seconds that the whole machine spent meanwhile: the nodes and the load too.
+    pub(crate) machine: f64,
 }
 
 impl Round {
     /// Microseconds a request.
     fn cpu_per_request(&self) -> f64 {
-        self.cpu * 1e6 / count(self.outcome.taken.len().max(1))
+        self.per_request(self.cpu)
+    }
+
+    fn per_request(&self, seconds: f64) -> f64 {
+        seconds * 1e6 / count(self.outcome.taken.len().max(1))
     }
 }
 
@@ -38,26 +44,32 @@ impl Case {
 /// Prints a row for every case; the first is the floor of all ratios, each taken within its round.
 #[allow(clippy::print_stdout, reason = "the table is what it is for")]
 pub(crate) fn table(title: &str, cases: &[Case]) {
-    println!("\n| {title} | requests/s | of the first | p50 | p99 | failed | CPU a request | of the first |");
-    println!("|---|---|---|---|---|---|---|---|");
+    println!(
+        "\n| {title} | requests/s | of the first | p50 | p99 | failed | CPU a request | of the first | of the whole machine | of the first |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     for case in cases {
         let floor = &cases[0].rounds;
         let told = |of: &dyn Fn(&Round) -> f64| spread(case.rounds.iter().map(of));
         let beside = |of: &dyn Fn(&Round) -> f64| spread(case.rounds.iter().zip(floor).map(|(a, b)| of(a) / of(b)));
         let millis = |per_mille| told(&|round| round.outcome.quantile(per_mille).as_secs_f64() * 1e3).median(1);
         let failed: usize = case.rounds.iter().map(|round| round.outcome.failed).sum();
-        let (cpu, cpu_beside) = if case.rounds.iter().all(|round| round.cpu > 0.0) {
-            (told(&Round::cpu_per_request).median(0) + " µs", beside(&Round::cpu_per_request).to_string())
-        } else {
-            ("–".into(), "–".into())
+        let spent = |of: &dyn Fn(&Round) -> f64| {
+            if case.rounds.iter().all(|round| of(round) > 0.0) {
+                format!("{} µs | {}", told(of).median(0), beside(of))
+            } else {
+                "– | –".to_owned()
+            }
         };
         println!(
-            "| {} | {} | {} | {} ms | {} ms | {failed} | {cpu} | {cpu_beside} |",
+            "| {} | {} | {} | {} ms | {} ms | {failed} | {} | {} |",
             case.name,
             told(&|round| round.outcome.per_second()).median(0),
             beside(&|round| round.outcome.per_second()),
             millis(500),
             millis(990),
+            spent(&Round::cpu_per_request),
+            spent(&|round| round.per_request(round.machine)),
         );
     }
 }
@@ -74,6 +86,15 @@ pub(crate) fn cpu(processes: &[u32]) -> anyhow::Result<f64> {
         let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         Ok(sum + (fields[11].parse::<f64>()? + fields[12].parse::<f64>()?) / TICKS)
     })
+}
+
+/// The CPU time that the whole machine has used, in seconds.
+pub(crate) fn machine() -> anyhow::Result<f64> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    // user, nice, system, idle, iowait, irq, softirq, steal (proc(5)); what follows is counted in the first two.
+    let busy = fields.enumerate().filter(|(at, _)| [0, 1, 2, 5, 6].contains(at));
+    Ok(busy.filter_map(|(_, ticks)| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS)
 }
 
 /// Median, least and greatest.

@@ -1,6 +1,10 @@
 //! Gate and storage beside the bare chain, and updates of many records beside updates of one.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, ensure};
 use integration::{Cassandra, House, Process, Program};
@@ -11,7 +15,7 @@ use super::{
     driver::{self, Opened},
 };
 use crate::{
-    compare::{Case, Round, cpu, progress, table},
+    compare::{Case, Round, cpu, machine, progress, table},
     load::{self, Ask},
 };
 
@@ -41,6 +45,14 @@ pub(crate) async fn creates_and_gets(cluster: &Cassandra, plan: Plan) -> anyhow:
             progress(format_args!("{READ} records of {bytes} bytes, {name}"));
             records.push(Arc::new(side.fill(READ, bytes, Duration::from_secs(2)).await?));
         }
+        // Until then a node spends a third of the machine on compiling itself.
+        let begun = Instant::now();
+        while begun.elapsed() < plan.warm {
+            progress(format_args!("warming up, {} s of {}", begun.elapsed().as_secs(), plan.warm.as_secs()));
+            for ((_, side), records) in sides.iter().zip(&records) {
+                side.creates_then_gets(2 * plan.connections, plan.time, bytes, records).await?;
+            }
+        }
         for connections in [plan.connections, 2 * plan.connections] {
             let mut creates = sides.each_ref().map(|(name, _)| Case::new(*name));
             let mut gets = sides.each_ref().map(|(name, _)| Case::new(*name));
@@ -48,14 +60,8 @@ pub(crate) async fn creates_and_gets(cluster: &Cassandra, plan: Plan) -> anyhow:
                 progress(format_args!("{bytes} bytes, {connections} connections, round {round} of {}", plan.rounds));
                 // The side that begins changes with the round.
                 for at in [round % 2, 1 - round % 2] {
-                    let (side, records) = (&sides[at].1, Arc::clone(&records[at]));
-                    let ask = side.create(bytes);
-                    let written = side.load(connections, plan.time, move |_, _| ask.clone()).await?;
-                    let read = side.load(connections, plan.time, move |connection, n| {
-                        let path = &records[(connection * 131 + n * 17) % records.len()];
-                        Ask { method: "GET", path: path.clone(), body: String::new() }
-                    });
-                    let read = read.await?;
+                    let side = &sides[at].1;
+                    let [written, read] = side.creates_then_gets(connections, plan.time, bytes, &records[at]).await?;
                     if round > 0 {
                         creates[at].rounds.push(written);
                         gets[at].rounds.push(read);
@@ -124,15 +130,31 @@ impl Side {
         Ask { method: "POST", path: self.path.clone(), body: format!(r#"{{"data":{data}}}"#) }
     }
 
+    async fn creates_then_gets(
+        &self,
+        connections: usize,
+        time: Duration,
+        bytes: usize,
+        records: &Arc<Vec<String>>,
+    ) -> anyhow::Result<[Round; 2]> {
+        let (ask, records) = (self.create(bytes), Arc::clone(records));
+        let written = self.load(connections, time, move |_, _| ask.clone()).await?;
+        let read = self.load(connections, time, move |connection, n| {
+            let path = &records[(connection * 131 + n * 17) % records.len()];
+            Ask { method: "GET", path: path.clone(), body: String::new() }
+        });
+        Ok([written, read.await?])
+    }
+
     async fn load(
         &self,
         connections: usize,
         time: Duration,
         next: impl Fn(usize, usize) -> Ask + Clone + Send + Sync + 'static,
     ) -> anyhow::Result<Round> {
-        let before = cpu(&self.processes)?;
+        let (before, all) = (cpu(&self.processes)?, machine()?);
         let outcome = load::run(self.address, connections, time, false, next).await?;
-        Ok(Round { outcome, cpu: cpu(&self.processes)? - before })
+        Ok(Round { outcome, cpu: cpu(&self.processes)? - before, machine: machine()? - all })
     }
 
     /// Creates at least so many records, in steps of so long; their paths.

@@ -11,7 +11,7 @@ mod work;
 
 use std::{env, time::Duration};
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use integration::{Cassandra, CassandraOptions};
 
 use crate::compare::progress;
@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) connections: usize,
     pub(crate) time: Duration,
     pub(crate) rounds: usize,
+    /// Load before the first round of what is measured over HTTP.
+    pub(crate) warm: Duration,
     pub(crate) records: usize,
     pub(crate) bytes: usize,
 }
@@ -47,6 +49,14 @@ pub(crate) fn command() -> Command {
         .arg(number("connections", "32", "Clients that ask at once"))
         .arg(number("millis", "1000", "How long each measurement takes, in milliseconds"))
         .arg(number("rounds", "15", "How often each is repeated; many short rounds see through a noisy machine"))
+        .arg(number("warm", "60", "How long the nodes are warmed up, in seconds, where that matters"))
+        .arg(
+            Arg::new("quick")
+                .long("quick")
+                .action(ArgAction::SetTrue)
+                .global(true)
+                .help("Starts nodes as the tests do: compiled once, so that they are warm in seconds, and slower than they could be"),
+        )
         .arg(number("records", "8000", "Records in a collection, where that matters"))
         .arg(number("bytes", "1000", "Bytes of a record's data"))
         .subcommand(part("chain", "Create and get through gate and storage, beside a bare axum, tonic, driver chain"))
@@ -82,6 +92,7 @@ pub(crate) fn run(asked: &ArgMatches) -> anyhow::Result<()> {
         connections: number("connections"),
         time: Duration::from_millis(number("millis").try_into()?),
         rounds: number("rounds"),
+        warm: Duration::from_secs(number("warm").try_into()?),
         records: number("records"),
         bytes: number("bytes"),
     };
@@ -92,7 +103,8 @@ pub(crate) fn run(asked: &ArgMatches) -> anyhow::Result<()> {
         } else {
             progress("starting three nodes");
             // A node of the tests is compiled for a quick start.
-            let java = ["-XX:TieredStopAtLevel=4", "-XX:ReservedCodeCacheSize=192M"].map(String::from).to_vec();
+            let level = if asked.get_flag("quick") { 1 } else { 4 };
+            let java = vec![format!("-XX:TieredStopAtLevel={level}"), "-XX:ReservedCodeCacheSize=192M".into()];
             started = Cassandra::start(CassandraOptions { heap: "1G", java, ..CassandraOptions::default() }).await?;
             &started
         };

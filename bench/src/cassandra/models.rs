@@ -56,7 +56,7 @@ async fn compare(models: &[Model<'_>; 4], records: i64, plan: Plan) -> anyhow::R
                 });
                 let outcome = outcome.await;
                 if round > 0 {
-                    case.rounds.push(Round { outcome, cpu: 0.0 });
+                    case.rounds.push(Round { outcome, ..Round::default() });
                 }
             }
         }

@@ -71,7 +71,7 @@ async fn compare(lists: &Lists, plan: Plan, title: &str, shapes: &[Shape]) -> an
             for (shape, case) in shapes.iter().zip(&mut cases) {
                 let outcome = repeat(clients, plan.time, async |_| lists.page(shape).await).await;
                 if round > 0 {
-                    case.rounds.push(Round { outcome, cpu: 0.0 });
+                    case.rounds.push(Round { outcome, ..Round::default() });
                 }
             }
         }

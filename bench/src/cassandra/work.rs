@@ -79,7 +79,7 @@ impl Model<'_> {
 
     /// The newest page.
     pub(crate) async fn page(&self) -> anyhow::Result<()> {
-        let mut windows = vec![(0, Uuid::nil())];
+        let mut windows = vec![(0_i64, Uuid::nil())];
         if self.length.is_some() {
             windows = rows(self.session, &self.windows, (self.collection, i64::MAX)).await?;
         }

@@ -5,6 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -12,6 +13,9 @@ use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
 
 /// Lines are written together up to this many bytes, or until none waits.
 const BATCH: usize = 64 * 1024;
+
+/// How long the writer rests after a batch: the lines that come meanwhile need not wake its thread, each by itself.
+const REST: Duration = Duration::from_millis(10);
 
 /// How long a folder that could not be written is left alone.
 const RETRY: Duration = Duration::from_secs(5);
@@ -47,19 +51,27 @@ impl Write for LogFile {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         self.batch.extend_from_slice(lines);
         if self.batch.len() >= BATCH {
-            self.flush()?;
+            self.write_batch();
         }
         Ok(lines.len())
     }
 
+    /// Called when no line waits.
     fn flush(&mut self) -> io::Result<()> {
+        self.write_batch();
+        thread::sleep(REST);
+        Ok(())
+    }
+}
+
+impl LogFile {
+    fn write_batch(&mut self) {
         if self.file.is_none() && self.tried.elapsed() >= RETRY {
             self.tried = Instant::now();
             self.file = create(&self.dir, &self.prefix).ok();
         }
         let written = self.file.as_mut().map_or(0, |file| write(file, &self.batch));
         self.lost.fetch_add(settle(&mut self.batch, written), Ordering::Relaxed);
-        Ok(())
     }
 }
 
