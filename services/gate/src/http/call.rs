@@ -55,9 +55,9 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// The account on whose behalf the request is made, as the contract has it.
-    pub(crate) fn caller(&self) -> String {
-        self.caller.account()
+    /// Who asks.
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// Takes the body in, which must be of one of `types`; says which by its place.
@@ -93,7 +93,7 @@ impl FromRequestParts<Arc<Shared>> for Call {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Fault> {
         let follow = follow(&parts.extensions)?;
-        Ok(Self { shared: shared.clone(), follow, caller: Caller::Anonymous })
+        Ok(Self { shared: shared.clone(), follow, caller: parts.extensions.get().cloned().unwrap_or(Caller::Anonymous) })
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn create(call: Call, path: CollectionPath, request: Request) -
         record: Some(record),
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
-        caller: call.caller(),
+        caller: call.caller().account(),
         attempt: 0,
     };
     let made = call.ask(message, |backend, request| backend.create_record(request)).await?;

@@ -29,7 +29,7 @@ pub(super) async fn delete(call: Call, path: RecordPath, headers: HeaderMap) -> 
         etag: demanded(&call, &path, &headers, Code::RecordNotFound).await?,
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
-        caller: call.caller(),
+        caller: call.caller().account(),
         attempt: 0,
         judged_etag: String::new(),
     };

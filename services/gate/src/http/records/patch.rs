@@ -65,7 +65,7 @@ async fn apply(call: Call, path: RecordPath, request: Request) -> Result<Respons
         etag: demanded(&call, &path, &head.headers, Code::RecordNotFound).await?,
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
-        caller: call.caller(),
+        caller: call.caller().account(),
         attempt: 0,
         judged_etag: String::new(),
         validate_only: false,

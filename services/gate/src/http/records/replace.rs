@@ -70,7 +70,7 @@ pub(super) async fn replace(call: Call, path: RecordPath, request: Request) -> R
         allow_missing: true,
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
-        caller: call.caller(),
+        caller: call.caller().account(),
         attempt: 0,
         judged_etag: String::new(),
     };
@@ -91,7 +91,7 @@ async fn create_only(call: &Call, path: RecordPath, record: v1::Record, names: N
         record: Some(record),
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
-        caller: call.caller(),
+        caller: call.caller().account(),
         attempt: 0,
     };
     let made = call.ask(message, |backend, request| backend.create_record(request)).await;
