@@ -11,6 +11,7 @@
 
 pub mod collections;
 pub mod idempotency;
+pub mod judged;
 pub mod lists;
 pub mod records;
 pub mod writers;
@@ -67,6 +68,11 @@ macro_rules! behaviours {
             idempotency: a_late_attempt_is_unknown_never_made_twice;
             idempotency: a_malformed_request_does_not_use_its_key_up;
             idempotency: racing_repetitions_apply_once;
+            judged: a_write_is_made_of_what_was_judged;
+            judged: to_be_overtaken_is_told_before_the_condition;
+            judged: a_repetition_is_answered_whatever_was_judged;
+            judged: racing_judgements_count_exactly;
+            judged: a_patch_is_foreseen_without_being_made;
             writers: conditional_increments_count_exactly;
             writers: unconditional_patches_all_apply;
             writers: one_of_many_creators_wins;
