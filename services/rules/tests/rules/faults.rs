@@ -25,7 +25,7 @@ fn a_fault_points_into_the_rule() {
         ("a = 1", 1, 3, ""),
         ("'a", 1, 1, ""),
         ("let x = 1; true", 1, 5, ""),
-        ("has(data)", 1, 4, "has()"),
+        ("has(data)", 1, 5, "has()"),
     ] {
         let fault = Rule::compile(rule).expect_err(rule);
         assert!(fault.message.contains(part) && !fault.message.is_empty(), "{rule}: {fault}");
