@@ -81,7 +81,9 @@ mod tests {
     use super::*;
 
     fn admits(origins: &Origins, method: &Method, lines: &[(&'static str, &'static str)]) -> bool {
-        let line = |(name, line): &(_, _)| (HeaderName::from_static(name), HeaderValue::from_static(line));
+        let line = |(name, line): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(line))
+        };
         origins.admit(method, &Uri::from_static("/"), &lines.iter().map(line).collect()).is_ok()
     }
 
