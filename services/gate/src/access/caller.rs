@@ -24,6 +24,18 @@ pub(crate) struct Identity {
     pub(crate) roles: Vec<String>,
 }
 
+impl Identity {
+    /// The account's resource name (AIP-122).
+    pub(crate) fn resource(&self) -> String {
+        format!("accounts/{}", self.id)
+    }
+
+    /// The resource name of one of its sessions.
+    pub(crate) fn session(&self, session: Uuid) -> String {
+        format!("accounts/{}/sessions/{session}", self.id)
+    }
+}
+
 impl Caller {
     /// The account's id as the contract has it: empty for nobody.
     pub(crate) fn account(&self) -> String {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use skep_proto::{Code, Error, mutation};
 use uuid::Uuid;
 
+pub(crate) use self::naming::given_mutation;
 use self::{
     naming::Named,
     write::{Turns, Written, missing},

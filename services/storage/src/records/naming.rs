@@ -57,7 +57,7 @@ impl Naming<'_> {
         }
         let again = self.attempt > 0;
         if self.idempotency_key.is_empty() {
-            return Ok(Named { mutation: self.given_mutation()?, again, key: None });
+            return Ok(Named { mutation: given_mutation(self.mutation_id)?, again, key: None });
         }
         if self.idempotency_key.chars().count() > MAX_KEY {
             return Err(Error::new(
@@ -73,26 +73,27 @@ impl Naming<'_> {
         Ok(Named { mutation: derive(b"mutation"), again, key: Some(key) })
     }
 
-    fn given_mutation(&self) -> Result<Uuid> {
-        if self.mutation_id.is_empty() {
-            return Ok(mutation::new());
-        }
-        let given = Uuid::try_parse(self.mutation_id).ok();
-        let now = mutation::now();
-        let near = now - MAX_AGE..=now + MAX_AHEAD;
-        let recent = |id: &Uuid| mutation::time(*id).is_some_and(|time| near.contains(&time));
-        given.filter(recent).ok_or_else(|| {
-            Error::new(
-                Code::InvalidArgument,
-                "mutation_id is a UUIDv7 made for this call, at most five minutes ago, by a clock that is at most a minute ahead of ours; leave it empty to have one made",
-            )
-        })
-    }
-
     /// The account that owns what the write makes.
     pub(super) fn owner(&self) -> Option<String> {
         (!self.caller.is_empty()).then(|| self.caller.to_owned())
     }
+}
+
+/// The mutation id that the caller gave, or a new one if that is empty.
+pub(crate) fn given_mutation(id: &str) -> Result<Uuid> {
+    if id.is_empty() {
+        return Ok(mutation::new());
+    }
+    let given = Uuid::try_parse(id).ok();
+    let now = mutation::now();
+    let near = now - MAX_AGE..=now + MAX_AHEAD;
+    let recent = |id: &Uuid| mutation::time(*id).is_some_and(|time| near.contains(&time));
+    given.filter(recent).ok_or_else(|| {
+        Error::new(
+            Code::InvalidArgument,
+            "mutation_id is a UUIDv7 made for this call, at most five minutes ago, by a clock that is at most a minute ahead of ours; leave it empty to have one made",
+        )
+    })
 }
 
 /// The first half of the SHA-256 of the parts, each with its length before it.

@@ -4,6 +4,7 @@
 //! conditional write names the mutation it replaces, and nothing spans two records. Background
 //! work is asked for in bounded steps.
 
+mod account;
 pub mod cassandra;
 mod codec;
 #[cfg(feature = "conformance")]
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 use skep_proto::Error;
 use uuid::Uuid;
 
+pub use account::{Account, AccountStore, DELETED_ACCOUNT_MICROS, MARGIN, MAX_LIFETIME, Session, Stage};
 pub use definition::Definition;
 pub use row::{Applied, Effect, HISTORY, Next, Note, Row, SOFT_ROW_MICROS};
 
@@ -70,12 +72,12 @@ pub enum Dropped {
     Stale,
 }
 
-/// A database of records and definitions.
+/// A database of records and definitions, and of accounts.
 ///
 /// A write that returned `Ok` is durable and seen by every later read. One that failed may or may
 /// not have been made; repeating it with the same mutation id is safe.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: AccountStore {
     /// Whether reads and writes can be served now.
     async fn ready(&self) -> Result<()>;
 

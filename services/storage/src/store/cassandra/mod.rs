@@ -2,6 +2,8 @@
 //!
 //! The model is in `docs/decisions/cassandra-model.md`; each file here holds the statements of one of its tables.
 
+mod accounts;
+mod claims;
 mod contention;
 #[cfg(feature = "conformance")]
 mod crash;

@@ -66,6 +66,20 @@ statements! {
     dropped_note: repeatable, "INSERT INTO dropped (realm, uid, name, regimes, since) VALUES (?, ?, ?, ?, ?)";
     dropped_slice: repeatable, "SELECT uid, name, regimes, since FROM dropped WHERE realm = ? LIMIT 100";
     dropped_clear: repeatable, "DELETE FROM dropped WHERE realm = ? AND uid = ?";
+
+    account_read: repeatable, "SELECT DISTINCT account, details FROM accounts WHERE account = ?";
+    account_settle: serial, "SELECT DISTINCT account, details FROM accounts WHERE account = ?";
+    account_swap: conditional, "UPDATE accounts USING TTL ? SET mutation = ?, details = ? WHERE account = ? IF mutation = ?";
+
+    session_write: repeatable, "INSERT INTO accounts (account, session, stage, content) VALUES (?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?";
+    session_read: repeatable, "SELECT details, content FROM accounts WHERE account = ? AND session = ? LIMIT 1";
+    session_slice: repeatable, "SELECT session, content FROM accounts WHERE account = ? AND session > ? LIMIT ?";
+
+    claim_read: repeatable, "SELECT account FROM names WHERE name = ?";
+    claim_settle: serial, "SELECT account FROM names WHERE name = ?";
+    claim_swap: conditional, "UPDATE names SET account = ? WHERE name = ? IF account = ?";
+    claim_first: repeatable, "SELECT name, account FROM names LIMIT ?";
+    claim_slice: repeatable, "SELECT name, account FROM names WHERE token(name) > token(?) LIMIT ?";
 }
 
 fn repeatable(statement: &mut PreparedStatement, profiles: &Profiles) {

@@ -9,11 +9,13 @@
     reason = "each behaviour is a test; its name says what is promised"
 )]
 
+pub mod accounts;
 pub mod collections;
 pub mod idempotency;
 pub mod judged;
 pub mod lists;
 pub mod records;
+pub mod sessions;
 pub mod writers;
 
 use bytes::Bytes;
@@ -83,6 +85,26 @@ macro_rules! behaviours {
             lists: bounds_its_pages;
             lists: binds_its_tokens;
             lists: refuses_what_it_does_not_do;
+            accounts: is_signed_up_read_and_deleted;
+            accounts: takes_a_name_once_however_it_is_written;
+            accounts: is_made_by_one_of_many_who_sign_up;
+            accounts: a_sign_up_repeated_is_the_same_account;
+            accounts: is_refused_what_it_cannot_be;
+            accounts: refuses_names_of_another_account;
+            accounts: is_listed_in_pages;
+            accounts: is_changed_where_the_mask_says;
+            accounts: a_change_repeated_is_the_same_change;
+            accounts: a_deleted_name_is_free_again;
+            accounts: shows_a_wrong_password_and_an_unknown_name_alike;
+            sessions: is_signed_in_read_and_ended;
+            sessions: sees_its_account_as_it_is;
+            sessions: a_changed_password_ends_the_others_and_spares_one;
+            sessions: a_session_that_is_over_is_not_spared;
+            sessions: ends_with_what_ends_its_account;
+            sessions: ends_in_time_and_is_extended;
+            sessions: is_listed_in_pages_of_those_in_force;
+            sessions: refuses_what_is_not_of_its_form;
+            sessions: racing_ends_and_extensions_leave_it_over;
         }
     };
 }

@@ -42,6 +42,19 @@ pub(super) fn expiring(key: &[u8]) -> (i64, &[u8]) {
     (i64::from_be_bytes(time.try_into().unwrap_or_default()) ^ i64::MIN, key)
 }
 
+/// Two ids, one after the other.
+pub(super) fn pair(first: Uuid, second: Uuid) -> [u8; 2 * UID] {
+    let mut key = [0; 2 * UID];
+    key[..UID].copy_from_slice(first.as_bytes());
+    key[UID..].copy_from_slice(second.as_bytes());
+    key
+}
+
+/// An id that was written as its bytes.
+pub(super) fn uuid(bytes: &[u8]) -> Uuid {
+    Uuid::from_slice(bytes).unwrap_or_default()
+}
+
 fn sortable(time: i64) -> [u8; TIME] {
     (time ^ i64::MIN).to_be_bytes()
 }

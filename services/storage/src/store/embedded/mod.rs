@@ -2,6 +2,7 @@
 //!
 //! Readers see the last commit without waiting for anybody; one writer thread commits.
 
+mod accounts;
 mod file;
 mod keys;
 mod sweep;

@@ -22,7 +22,7 @@ pub(super) const PLACES: Bytewise = TableDefinition::new("places");
 pub(super) const GRAVES: Bytewise = TableDefinition::new("graves");
 /// Uses of idempotency keys, by key.
 pub(super) const NOTES: Bytewise = TableDefinition::new("notes");
-/// Keys of graves and notes by [`keys::expiry`]; the value says which table.
+/// Keys of graves, notes, deleted accounts and sessions by [`keys::expiry`]; the value says which table.
 pub(super) const EXPIRIES: Bytewise = TableDefinition::new("expiries");
 /// Definitions by name.
 pub(super) const DEFINITIONS: Bytewise = TableDefinition::new("definitions");
@@ -30,6 +30,12 @@ pub(super) const DEFINITIONS: Bytewise = TableDefinition::new("definitions");
 pub(super) const LIVE: Bytewise = TableDefinition::new("live");
 /// Uids of dropped collections whose records are still to be cleared away.
 pub(super) const DROPPED: Bytewise = TableDefinition::new("dropped");
+/// Accounts, alive and deleted, by id.
+pub(super) const ACCOUNTS: Bytewise = TableDefinition::new("accounts");
+/// Accounts that have claimed a name, by the name's digest.
+pub(super) const NAMES: Bytewise = TableDefinition::new("names");
+/// Sessions by [`keys::pair`] of their account and their own id.
+pub(super) const SESSIONS: Bytewise = TableDefinition::new("sessions");
 
 type Handle<'t> = Table<'t, &'static [u8], &'static [u8]>;
 
@@ -42,6 +48,9 @@ pub(super) struct Tables<'t> {
     pub(super) definitions: Handle<'t>,
     pub(super) live: Handle<'t>,
     pub(super) dropped: Handle<'t>,
+    pub(super) accounts: Handle<'t>,
+    pub(super) names: Handle<'t>,
+    pub(super) sessions: Handle<'t>,
     /// What `live` says, as far as this transaction asked.
     known: HashMap<Uuid, bool>,
     /// The definitions that this transaction changed, by name; `None` for those it dropped.
@@ -59,6 +68,9 @@ impl<'t> Tables<'t> {
             definitions: transaction.open_table(DEFINITIONS)?,
             live: transaction.open_table(LIVE)?,
             dropped: transaction.open_table(DROPPED)?,
+            accounts: transaction.open_table(ACCOUNTS)?,
+            names: transaction.open_table(NAMES)?,
+            sessions: transaction.open_table(SESSIONS)?,
             known: HashMap::new(),
             redefined: Vec::new(),
         })
