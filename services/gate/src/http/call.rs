@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header::SET_COOKIE, request::Parts};
 use http_body::Body as _;
 use kit::Readiness;
-use skep_proto::{Code, Error};
+use skep_proto::{Code, Error, v1::GetCollectionRequest};
 use tonic::metadata::MetadataMap;
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ use super::{
     room::Room,
 };
 use crate::{
-    access::{Caller, Identity},
+    access::{Access, Caller, Definitions, Identity},
     backend::{self, Backend},
     policy::{Client, Policy},
     session::{self, Sessions, Subject},
@@ -53,6 +53,7 @@ pub(crate) struct Shared {
     grpc_timeout: HeaderValue,
     pub(crate) policy: Policy,
     pub(crate) sessions: Sessions,
+    pub(crate) definitions: Definitions,
 }
 
 impl Shared {
@@ -68,7 +69,8 @@ impl Shared {
         let millis = limits.call.as_millis().min(99_999_999);
         let grpc_timeout = HeaderValue::try_from(format!("{millis}m")).expect("made of digits");
         let room = Room::new(limits.bodies, limits.connections);
-        Self { backend, limits, room, ready, document, grpc_timeout, policy, sessions }
+        let definitions = Definitions::new();
+        Self { backend, limits, room, ready, document, grpc_timeout, policy, sessions, definitions }
     }
 
     /// Asks storage on behalf of a request, for as long as a call may take.
@@ -109,6 +111,23 @@ impl Call {
     /// Who asks.
     pub(crate) fn caller(&self) -> &Caller {
         self.passed.as_ref().map_or(&Caller::Anonymous, |passed| &passed.caller)
+    }
+
+    /// What the caller may do in `collections/{collection}`.
+    ///
+    /// # Errors
+    ///
+    /// `collection_not_found`, unless storage is left to say so: of administrators nothing is asked.
+    pub(crate) async fn access(&self, collection: String) -> Result<Access, Error> {
+        if self.caller().is_admin() {
+            return Ok(Access::new(self.caller(), None));
+        }
+        let read = async {
+            let message = GetCollectionRequest { name: collection.clone() };
+            Ok(self.ask(message, |backend, request| backend.get_collection(request)).await?.collection)
+        };
+        let rules = self.shared.definitions.rules(&collection, read).await?;
+        Ok(Access::new(self.caller(), Some(rules)))
     }
 
     /// The session that the request is signed by.

@@ -34,5 +34,6 @@ pub(super) async fn delete(
     let [force] = query::parameters(&uri, ["force"])?;
     let message = DeleteCollectionRequest { name: path.name(), force: query::flag("force", force.as_deref())? };
     call.ask(message, |backend, request| backend.delete_collection(request)).await?;
+    call.shared.definitions.forget(&path.name()).await;
     Ok(StatusCode::NO_CONTENT)
 }

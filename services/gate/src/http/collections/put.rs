@@ -58,6 +58,7 @@ pub(super) async fn put(call: Call, path: CollectionPath, request: Request) -> R
         Code::CollectionNotFound if must_exist => Error { code: Code::PreconditionFailed, ..error },
         _ => error,
     })?;
+    call.shared.definitions.forget(&path.name()).await;
     json::collection(if written.created { StatusCode::CREATED } else { StatusCode::OK }, written.collection)
 }
 

@@ -6,14 +6,17 @@ use http::{
 use skep_proto::v1::CreateRecordRequest;
 
 use super::{Names, envelope};
-use crate::http::{
-    body::JSON,
-    call::Call,
-    json,
-    path::CollectionPath,
-    precondition,
-    problem::Fault,
-    schema::{NewRecord, Problem, Record},
+use crate::{
+    access::Verb,
+    http::{
+        body::JSON,
+        call::Call,
+        json,
+        path::CollectionPath,
+        precondition,
+        problem::Fault,
+        schema::{NewRecord, Problem, Record},
+    },
 };
 
 /// Make a record
@@ -40,6 +43,10 @@ pub(super) async fn create(call: Call, path: CollectionPath, request: Request) -
     precondition::refuse(&head.headers, &[IF_MATCH, IF_NONE_MATCH])?;
     let names = Names::new(&head.headers)?;
     let (record, id) = envelope(&body)?;
+    let access = call.access(path.name()).await?;
+    if !access.admits(Verb::Create, None, Some(&record.data)) {
+        return Err(Fault(access.refusal()));
+    }
     let message = CreateRecordRequest {
         parent: path.name(),
         record_id: id.unwrap_or_default(),
