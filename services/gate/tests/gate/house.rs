@@ -1,6 +1,10 @@
 //! A gate to test, over a store in a folder of its own.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use axum::body::Body;
@@ -111,6 +115,18 @@ impl Routes {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> Answer {
+        self.ask_from(None, method, path, headers, body).await
+    }
+
+    /// Asks from an address.
+    pub(crate) async fn ask_from(
+        &self,
+        from: Option<IpAddr>,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         // A test may name another host, or several.
         if !headers.iter().any(|(name, _)| *name == "host") {
@@ -119,7 +135,7 @@ impl Routes {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.envelope.serve(request.body(body.into()).unwrap(), None).await;
+        let response = self.envelope.serve(request.body(body.into()).unwrap(), from).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer { status: parts.status, headers: parts.headers, body }
