@@ -13,6 +13,7 @@ pub mod collections;
 pub mod idempotency;
 pub mod judged;
 pub mod lists;
+pub mod owned;
 pub mod records;
 pub mod writers;
 
@@ -83,6 +84,12 @@ macro_rules! behaviours {
             lists: bounds_its_pages;
             lists: binds_its_tokens;
             lists: refuses_what_it_does_not_do;
+            owned: shows_what_an_account_made;
+            owned: follows_who_made_a_record_again;
+            owned: neither_repeats_nor_skips_what_stays;
+            owned: bounds_the_pages_of_an_owner;
+            owned: binds_its_tokens_to_the_filter;
+            owned: refuses_other_filters;
         }
     };
 }
@@ -203,15 +210,20 @@ impl House {
     }
 
     /// Every record, page by page.
-    async fn all(&self, size: i32) -> Vec<Record> {
-        let (mut records, mut token) = (Vec::new(), String::new());
+    async fn all(&self, page_size: i32) -> Vec<Record> {
+        self.every(ListRecordsRequest { page_size, ..Default::default() }).await
+    }
+
+    /// Every record that is asked for, page by page.
+    async fn every(&self, mut asked: ListRecordsRequest) -> Vec<Record> {
+        let mut records = Vec::new();
         loop {
-            let page = self.page(size, &token).await.expect("a page");
+            let page = self.ask_page(asked.clone()).await.expect("a page");
             records.extend(page.records);
             if page.next_page_token.is_empty() {
                 return records;
             }
-            token = page.next_page_token;
+            asked.page_token = page.next_page_token;
         }
     }
 }
