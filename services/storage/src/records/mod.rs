@@ -1,6 +1,7 @@
 //! The rules of records: identity, conditions, idempotency, listings. The same over every store.
 
 pub mod data;
+mod filter;
 mod naming;
 pub mod patch;
 mod write;
@@ -22,7 +23,7 @@ use crate::{
     condition::{Condition, Judged},
     listing::{self, PAGE_BYTES, page_size},
     names,
-    store::{Bounds, Effect, Key, Next, Result, Row, Store},
+    store::{Bounds, Effect, Key, Next, Result, Row, Selection, Store},
 };
 
 /// A record with its id.
@@ -162,16 +163,16 @@ impl Records {
     /// A page of `collections/{collection}`, newest first, and the token of the next.
     pub async fn list(&self, parent: &str, query: &Query<'_>) -> Result<(Vec<Record>, String)> {
         let collection = self.collections.find(names::collection(parent)?).await?.uid;
-        if !query.filter.is_empty() {
-            return Err(Error::new(Code::Unsupported, "filter is not supported yet"));
-        }
+        let owner = (!query.filter.is_empty()).then(|| filter::owner(query.filter)).transpose()?;
         if !matches!(query.order_by, "" | "created_at desc") {
             return Err(Error::new(Code::Unsupported, "order_by can only be \"created_at desc\""));
         }
-        let bound: [&[u8]; 2] = [b"records", collection.as_bytes()];
+        let mut bound: Vec<&[u8]> = vec![b"records", collection.as_bytes()];
+        bound.extend(owner.as_ref().map(String::as_bytes));
+        let selection = owner.as_deref().map_or(Selection::All, Selection::OwnedBy);
         let after = (!query.page_token.is_empty()).then(|| listing::decode(&bound, query.page_token)).transpose()?;
         let bounds = Bounds { records: page_size(query.page_size)?, bytes: PAGE_BYTES };
-        let page = self.store.scan(collection, after.as_ref(), bounds).await?;
+        let page = self.store.scan(collection, selection, after.as_ref(), bounds).await?;
         let records = page.records.into_iter().map(|(id, row)| Record { id, row }).collect();
         Ok((records, page.next.map(|next| listing::encode(&bound, &next)).unwrap_or_default()))
     }
@@ -200,7 +201,7 @@ pub struct Query<'a> {
     pub page_size: i32,
     /// Of the page before.
     pub page_token: &'a str,
-    /// AIP-160.
+    /// AIP-160; so far `owner = "…"` alone.
     pub filter: &'a str,
     /// A field, and `desc`.
     pub order_by: &'a str,

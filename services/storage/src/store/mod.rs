@@ -42,6 +42,15 @@ pub struct Position {
     pub id: String,
 }
 
+/// Which records of a collection are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selection<'a> {
+    /// All of them.
+    All,
+    /// Those that this account made.
+    OwnedBy(&'a str),
+}
+
 /// How much a page may hold. The first record always fits.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
@@ -97,8 +106,15 @@ pub trait Store: AccountStore {
     /// `collection_not_found` once the collection is dropped.
     async fn swap(&self, key: Key<'_>, expected: Option<Uuid>, row: Row) -> Result<Swap<Row>>;
 
-    /// The live records of a collection before `after`, newest first.
-    async fn scan(&self, collection: Uuid, after: Option<&Position>, bounds: Bounds) -> Result<Page>;
+    /// The live records of a collection that `selection` names, before `after`, newest first. What it costs does not grow
+    /// with the records that are not selected.
+    async fn scan(
+        &self,
+        collection: Uuid,
+        selection: Selection<'_>,
+        after: Option<&Position>,
+        bounds: Bounds,
+    ) -> Result<Page>;
 
     /// What is noted under an idempotency key.
     async fn noted(&self, key: Uuid) -> Result<Option<Note>>;

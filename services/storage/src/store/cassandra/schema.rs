@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{database::applied, session::Link, settings::Settings};
 
 /// What each version adds to the one before. Never changed once released; each may be made twice.
-const MIGRATIONS: &[&[&str]] = &[RECORDS, ACCOUNTS];
+const MIGRATIONS: &[&[&str]] = &[RECORDS, ACCOUNTS, OWNED];
 
 const RECORDS: &[&str] = &[
     // Leveled, because a get asks one partition and an update leaves an older copy in another file: a read finds
@@ -42,6 +42,14 @@ const ACCOUNTS: &[&str] = &[
      WITH CLUSTERING ORDER BY (session ASC, stage DESC) AND gc_grace_seconds = 10800 \
      AND compaction = {'class': 'LeveledCompactionStrategy'}",
     "CREATE TABLE IF NOT EXISTS names (name uuid PRIMARY KEY, account uuid)",
+];
+
+const OWNED: &[&str] = &[
+    // An entry that comes back from a node that missed its deletion is checked like any other.
+    "CREATE TABLE IF NOT EXISTS owned (list uuid, window bigint, created_at bigint, id text, \
+     PRIMARY KEY ((list, window), created_at, id)) \
+     WITH CLUSTERING ORDER BY (created_at DESC, id DESC) AND gc_grace_seconds = 10800",
+    "CREATE TABLE IF NOT EXISTS owners (collection uuid, part int, list uuid, PRIMARY KEY ((collection, part), list))",
 ];
 
 /// A holder that died is waited for no longer.

@@ -14,6 +14,7 @@ pub mod collections;
 pub mod idempotency;
 pub mod judged;
 pub mod lists;
+pub mod owned;
 pub mod records;
 pub mod sessions;
 pub mod writers;
@@ -105,6 +106,12 @@ macro_rules! behaviours {
             sessions: is_listed_in_pages_of_those_in_force;
             sessions: refuses_what_is_not_of_its_form;
             sessions: racing_ends_and_extensions_leave_it_over;
+            owned: shows_what_an_account_made;
+            owned: follows_who_made_a_record_again;
+            owned: neither_repeats_nor_skips_what_stays;
+            owned: bounds_the_pages_of_an_owner;
+            owned: binds_its_tokens_to_the_filter;
+            owned: refuses_other_filters;
         }
     };
 }
@@ -225,15 +232,20 @@ impl House {
     }
 
     /// Every record, page by page.
-    async fn all(&self, size: i32) -> Vec<Record> {
-        let (mut records, mut token) = (Vec::new(), String::new());
+    async fn all(&self, page_size: i32) -> Vec<Record> {
+        self.every(ListRecordsRequest { page_size, ..Default::default() }).await
+    }
+
+    /// Every record that is asked for, page by page.
+    async fn every(&self, mut asked: ListRecordsRequest) -> Vec<Record> {
+        let mut records = Vec::new();
         loop {
-            let page = self.page(size, &token).await.expect("a page");
+            let page = self.ask_page(asked.clone()).await.expect("a page");
             records.extend(page.records);
             if page.next_page_token.is_empty() {
                 return records;
             }
-            token = page.next_page_token;
+            asked.page_token = page.next_page_token;
         }
     }
 }

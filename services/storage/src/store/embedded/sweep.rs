@@ -24,7 +24,7 @@ pub(super) fn step(tables: &mut Tables<'_>, now: i64) -> Outcome<bool> {
 
 fn clear_collection(tables: &mut Tables<'_>, uid: &[u8]) -> Result<bool, Error> {
     let end = [uid, &[0xff; 130][..]].concat();
-    for table in [&mut tables.records, &mut tables.places, &mut tables.graves] {
+    for table in [&mut tables.records, &mut tables.places, &mut tables.owned, &mut tables.graves] {
         let mut removed = 0;
         while removed < STEP {
             let first = table.range(uid..&end[..])?.next().transpose()?.map(|(key, _)| key.value().to_vec());

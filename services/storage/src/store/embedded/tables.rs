@@ -18,6 +18,8 @@ pub(super) type Bytewise = TableDefinition<'static, &'static [u8], &'static [u8]
 pub(super) const RECORDS: Bytewise = TableDefinition::new("records");
 /// Creation times of live records whose ids do not tell them, by [`keys::by_id`].
 pub(super) const PLACES: Bytewise = TableDefinition::new("places");
+/// Keys of live records by [`keys::owned`]: `RECORDS` has the row of each.
+pub(super) const OWNED: Bytewise = TableDefinition::new("owned");
 /// Soft rows by [`keys::by_id`].
 pub(super) const GRAVES: Bytewise = TableDefinition::new("graves");
 /// Uses of idempotency keys, by key.
@@ -42,6 +44,7 @@ type Handle<'t> = Table<'t, &'static [u8], &'static [u8]>;
 pub(super) struct Tables<'t> {
     pub(super) records: Handle<'t>,
     pub(super) places: Handle<'t>,
+    pub(super) owned: Handle<'t>,
     pub(super) graves: Handle<'t>,
     pub(super) notes: Handle<'t>,
     pub(super) expiries: Handle<'t>,
@@ -62,6 +65,7 @@ impl<'t> Tables<'t> {
         Ok(Self {
             records: transaction.open_table(RECORDS)?,
             places: transaction.open_table(PLACES)?,
+            owned: transaction.open_table(OWNED)?,
             graves: transaction.open_table(GRAVES)?,
             notes: transaction.open_table(NOTES)?,
             expiries: transaction.open_table(EXPIRIES)?,
@@ -103,7 +107,7 @@ impl<'t> Tables<'t> {
             return Ok(Ok(Swap::Stale(stored)));
         }
         match stored {
-            Some(old) if old.is_alive() => self.remove(key, old.created_at)?,
+            Some(old) if old.is_alive() => self.remove(key, &old)?,
             Some(_) => drop(self.graves.remove(&keys::by_id(key)[..])?),
             None => {}
         }
@@ -150,7 +154,7 @@ impl<'t> Tables<'t> {
             }
             Ok(_) => {}
         }
-        let (start, end) = (&uid.as_bytes()[..], keys::before(uid, None));
+        let (start, end) = (&uid.as_bytes()[..], keys::before(uid.as_bytes(), None));
         if !force && self.records.range(start..&end[..])?.next().transpose()?.is_some() {
             return Ok(Ok(Dropped::NotEmpty));
         }
@@ -163,16 +167,22 @@ impl<'t> Tables<'t> {
     }
 
     /// Removes a live record, not its soft row.
-    pub(super) fn remove(&mut self, key: Key<'_>, created_at: i64) -> std::result::Result<(), Error> {
-        self.records.remove(&keys::by_time(key, created_at)[..])?;
-        if keys::told_time(key.id) != Some(created_at) {
+    fn remove(&mut self, key: Key<'_>, row: &Row) -> std::result::Result<(), Error> {
+        let by_time = keys::by_time(key, row.created_at);
+        self.records.remove(&by_time[..])?;
+        if keys::told_time(key.id) != Some(row.created_at) {
             self.places.remove(&keys::by_id(key)[..])?;
+        }
+        if let Some(owner) = &row.owner {
+            self.owned.remove(&keys::owned(&by_time, owner)[..])?;
         }
         Ok(())
     }
 
     fn keep(&mut self, key: Key<'_>, row: Row) -> std::result::Result<(), Error> {
         let (alive, created_at, updated_at) = (row.is_alive(), row.created_at, row.updated_at);
+        let by_time = keys::by_time(key, created_at);
+        let owned = row.owner.as_deref().map(|owner| keys::owned(&by_time, owner));
         let value = codec::encode_row(row);
         if !alive {
             let grave = keys::by_id(key);
@@ -180,7 +190,10 @@ impl<'t> Tables<'t> {
             self.expiries.insert(&keys::expiry(updated_at + SOFT_ROW_MICROS, &grave)[..], &b"grave"[..])?;
             return Ok(());
         }
-        self.records.insert(&keys::by_time(key, created_at)[..], &value[..])?;
+        if let Some(owned) = owned {
+            self.owned.insert(&owned[..], &[][..])?;
+        }
+        self.records.insert(&by_time[..], &value[..])?;
         if keys::told_time(key.id) != Some(created_at) {
             self.places.insert(&keys::by_id(key)[..], &created_at.to_be_bytes()[..])?;
         }
