@@ -1,4 +1,3 @@
-mod certificates;
 mod configuration;
 mod node;
 mod place;
@@ -16,11 +15,14 @@ use tokio::{process::Command, sync::OnceCell};
 
 pub use self::node::CassandraNode;
 use self::{
-    certificates::Certificates,
     node::KEEPER,
     place::{CLIENT_PORT, Place},
 };
-use crate::{ChaosProxy, eventually};
+use crate::{
+    ChaosProxy,
+    certificates::{self, Certificates},
+    eventually,
+};
 
 /// How the nodes are fetched and configured, for a person to read.
 const RECIPE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cassandra");

@@ -7,11 +7,13 @@
 
 mod browser;
 mod cassandra;
+mod certificates;
 mod chaos;
 mod house;
 mod logs;
 mod process;
 mod program;
+mod redis;
 mod rest;
 mod swarm;
 mod wait;
@@ -23,6 +25,7 @@ pub use house::House;
 pub use logs::Logs;
 pub use process::Process;
 pub use program::Program;
+pub use redis::Redis;
 pub use rest::{Answer, Call, Rest};
 pub use swarm::{Machine, Stack, Swarm, in_own_namespaces};
 pub use wait::eventually;

@@ -18,13 +18,17 @@ const RUN_BOUND: Duration = Duration::from_secs(20);
 /// Where Debian keeps it, in the folder of each architecture.
 const FAKETIME: &str = "faketime/libfaketimeMT.so.1";
 
+/// Of the administrator `admin`.
+pub(crate) const ADMIN_PASSWORD: &str = "the-password-of-this-administrator";
+
 /// A door of a process, and the variable that says where it is.
 pub(crate) const DOORS: [(&str, &str); 3] =
     [("rest", "GATE_ADDR"), ("grpc", "STORAGE_ADDR"), ("metrics", "METRICS_ADDR")];
 
 /// A binary with its arguments and environment, and a folder that lives as long as anything uses it.
 ///
-/// It inherits no environment: what a test does not say has its default.
+/// It inherits no environment: what a test does not say has its default, but for the administrator's password, which is
+/// known, and the limits of rate, which are off.
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(crate) binary: &'static str,
@@ -40,14 +44,15 @@ impl Program {
     pub fn skep() -> anyhow::Result<Self> {
         let program = Self::new("skep", &["rest", "grpc", "metrics"])?.arg("serve");
         let data = program.path("data");
-        Ok(program.env("DATA_DIR", data.display().to_string()))
+        let program = program.env("DATA_DIR", data.display().to_string());
+        Ok(program.env("ADMIN_PASSWORD", ADMIN_PASSWORD).env("RATE_LIMIT", "off"))
     }
 
     /// `storage` on the embedded store, its door guarded by `token`.
     pub fn storage(token: &str) -> anyhow::Result<Self> {
         let program = Self::new("storage", &["grpc", "metrics"])?.env("INTERNAL_TOKEN", token);
         let data = program.path("data");
-        Ok(program.env("DATA_DIR", data.display().to_string()))
+        Ok(program.env("DATA_DIR", data.display().to_string()).env("ADMIN_PASSWORD", ADMIN_PASSWORD))
     }
 
     /// `storage` on a cluster, its door guarded by `token`.
@@ -59,7 +64,7 @@ impl Program {
     /// `gate` before that storage.
     pub fn gate(storage: &Process, token: &str) -> anyhow::Result<Self> {
         let address = storage.door("grpc")?;
-        let program = Self::new("gate", &["rest", "metrics"])?.env("INTERNAL_TOKEN", token);
+        let program = Self::new("gate", &["rest", "metrics"])?.env("INTERNAL_TOKEN", token).env("RATE_LIMIT", "off");
         Ok(program.env("STORAGE_HOST", address.ip().to_string()).env("STORAGE_PORT", address.port().to_string()))
     }
 

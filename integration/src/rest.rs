@@ -4,7 +4,9 @@ use reqwest::{
     Body, Client, Method, RequestBuilder,
     header::{CONTENT_TYPE, HeaderMap},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::program::ADMIN_PASSWORD;
 
 const ANSWER_BOUND: Duration = Duration::from_secs(20);
 const CONNECT_BOUND: Duration = Duration::from_secs(2);
@@ -14,6 +16,7 @@ const CONNECT_BOUND: Duration = Duration::from_secs(2);
 pub struct Rest {
     http: Client,
     base: String,
+    token: Option<String>,
 }
 
 impl Rest {
@@ -25,12 +28,37 @@ impl Rest {
             .timeout(ANSWER_BOUND)
             .build()
             .expect("no part of it can be missing");
-        Self { http, base: format!("http://{address}") }
+        Self { http, base: format!("http://{address}"), token: None }
+    }
+
+    /// That bears a token; it shares the connections.
+    pub fn bearing(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// Signs in, and bears the token.
+    pub async fn sign_in(&self, name: &str, password: &str) -> anyhow::Result<Self> {
+        let begun = self.post("/v1/sessions").json(json!({"name": name, "password": password})).await?.expect(201);
+        Ok(self.bearing(begun.json()["token"].as_str().unwrap_or_default()))
+    }
+
+    /// Signs in as the administrator of a [`Program`](crate::Program).
+    pub async fn administrator(&self) -> anyhow::Result<Self> {
+        self.sign_in("admin", ADMIN_PASSWORD).await
+    }
+
+    /// The token that it bears.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
     }
 
     /// A call; it is sent when awaited.
     pub fn call(&self, method: Method, path: impl Display) -> Call {
-        Call(self.http.request(method, format!("{}{path}", self.base)))
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        Call(match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        })
     }
 
     /// GET.

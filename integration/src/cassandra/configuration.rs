@@ -1,10 +1,10 @@
+use crate::certificates::Certificates;
 use std::{fs, path::Path};
 
 use anyhow::ensure;
 
 use super::{
     CassandraOptions,
-    certificates::Certificates,
     place::{CLIENT_PORT, Place, STORAGE_PORT},
 };
 

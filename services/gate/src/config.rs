@@ -9,6 +9,8 @@ use kit::{
     config::{Address, INTERNAL_TOKEN, Setting, Values},
 };
 
+use crate::policy::Policy;
+
 /// Where REST is served.
 pub const GATE_ADDR: Setting = Setting::new("GATE_ADDR", "the address where REST is served").default("0.0.0.0:8082");
 /// The host of storage.
@@ -16,10 +18,6 @@ pub const STORAGE_HOST: Setting =
     Setting::new("STORAGE_HOST", "the host name or the address of storage").default("tasks.storage");
 /// The port of storage.
 pub const STORAGE_PORT: Setting = Setting::new("STORAGE_PORT", "the port of storage").default("8081");
-/// Leave REST open.
-pub const ALLOW_INSECURE: Setting =
-    Setting::new("ALLOW_INSECURE", "whether REST may be served beyond this machine to whoever asks").default("false");
-
 /// What a gate of its own is told.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -29,19 +27,17 @@ pub struct Config {
     pub storage: Authority,
     /// [`INTERNAL_TOKEN`].
     pub token: Option<Secret>,
+    /// What it asks of its clients.
+    pub policy: Policy,
 }
 
 impl kit::Config for Config {
     fn settings() -> Vec<Setting> {
-        vec![GATE_ADDR, STORAGE_HOST, STORAGE_PORT, INTERNAL_TOKEN, ALLOW_INSECURE]
+        [vec![GATE_ADDR, STORAGE_HOST, STORAGE_PORT, INTERNAL_TOKEN], Policy::settings()].concat()
     }
 
     fn read(values: &mut Values) -> Self {
         let Address(addr) = values.value(&GATE_ADDR);
-        let open: bool = values.value(&ALLOW_INSECURE);
-        if !open && !addr.ip().is_loopback() {
-            values.fault("ALLOW_INSECURE", format!("is needed where REST is served beyond this machine ({addr}), for nobody is asked who they are yet: give GATE_ADDR a loopback address, or say ALLOW_INSECURE=true."));
-        }
         let (host, port): (String, NonZeroU16) = (values.value(&STORAGE_HOST), values.value(&STORAGE_PORT));
         let storage = authority(&host, port).unwrap_or_else(|| {
             values.fault(
@@ -50,7 +46,7 @@ impl kit::Config for Config {
             );
             Authority::from_static("localhost")
         });
-        Self { addr, storage, token: values.internal_token() }
+        Self { addr, storage, token: values.internal_token(), policy: Policy::read(values) }
     }
 }
 

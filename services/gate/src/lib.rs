@@ -5,6 +5,8 @@ mod access;
 pub mod backend;
 mod config;
 pub mod http;
+mod policy;
+mod session;
 
 use std::sync::Arc;
 
@@ -15,19 +17,32 @@ use tonic::Request;
 
 pub use self::{
     backend::Backend,
-    config::{ALLOW_INSECURE, Config, GATE_ADDR, STORAGE_HOST, STORAGE_PORT},
+    config::{Config, GATE_ADDR, STORAGE_HOST, STORAGE_PORT},
     http::{File, Home, Hosts, Limits, definition},
+    policy::{ClientAddress, Origins, Policy, RedisConfig},
+    session::Rate,
 };
 
 /// Serves REST to who connects to `listener`, over `backend`, until the process is told to stop; then finishes what is
 /// in flight, for which the caller sets the bound. On loopback this machine alone is served ([`Hosts::Loopback`]).
-pub async fn serve(listener: TcpListener, backend: Arc<dyn Backend>, home: &Home, process: &Process) {
+///
+/// # Errors
+///
+/// When the policy's Redis cannot be a client's.
+pub async fn serve(
+    listener: TcpListener,
+    backend: Arc<dyn Backend>,
+    home: &Home,
+    policy: Policy,
+    process: &Process,
+) -> anyhow::Result<()> {
     let limits = Limits { connections: process.connections, ..Limits::default() };
     let is_local = listener.local_addr().is_ok_and(|addr| addr.ip().is_loopback());
     let hosts = if is_local { Hosts::Loopback } else { Hosts::Any };
-    let envelope = http::router(backend.clone(), home, hosts, process.ready.clone(), limits);
+    let envelope = http::router(backend.clone(), home, hosts, process.ready.clone(), limits, policy)?;
     check_storage(&backend, &process.ready);
     http::serve(listener, envelope, limits, process.shutdown.clone()).await;
+    Ok(())
 }
 
 /// Makes `ready` ask for storage.

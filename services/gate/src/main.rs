@@ -21,7 +21,6 @@ fn main() -> ExitCode {
     kit::run(&program, async |config: Config, process: Process| {
         let storage = remote::connect(&config.storage, config.token.as_ref().map(Secret::expose))?;
         let listener = kit::listen(config.addr, "rest").await?;
-        gate::serve(listener, Arc::new(storage), &Home::Docs, &process).await;
-        Ok(())
+        gate::serve(listener, Arc::new(storage), &Home::Docs, config.policy, &process).await
     })
 }

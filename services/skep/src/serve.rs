@@ -27,9 +27,8 @@ pub(crate) async fn serve(config: Config, process: Process) -> anyhow::Result<()
     let grpc = kit::listen(config.storage.addr, "grpc").await?;
     greet(rest.local_addr()?);
     let token = config.storage.token.as_ref();
-    let ((), served) =
-        tokio::join!(gate::serve(rest, backend, &home, &process), storage::serve(grpc, engine, token, &process),);
-    served
+    let rest = gate::serve(rest, backend, &home, config.policy, &process);
+    tokio::try_join!(rest, storage::serve(grpc, engine, token, &process)).map(drop)
 }
 
 /// Tells a person where to look.

@@ -22,12 +22,7 @@ impl Condition {
         match etag {
             "" => Self::Any,
             "*" => Self::Exists,
-            tag => {
-                let opaque = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(tag);
-                // Compared by its bytes (RFC 9110, 8.8.3.2): another spelling is another tag.
-                let spelled = |id: &Uuid| id.simple().encode_lower(&mut Uuid::encode_buffer()) == opaque;
-                Self::Is(Uuid::try_parse(opaque).ok().filter(spelled))
-            }
+            tag => Self::Is(mutation_of(tag)),
         }
     }
 
@@ -51,4 +46,48 @@ impl Condition {
             _ => Ok(()),
         }
     }
+}
+
+/// What the caller judged its access rules on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// Nothing: no rule looks at what is stored.
+    Nothing,
+    /// That there is no record.
+    Absence,
+    /// The record last written by this mutation; `None` for a text that is no entity tag of ours.
+    Version(Option<Uuid>),
+}
+
+impl Judged {
+    /// Reads an entity tag, `-` for no record, empty for nothing.
+    pub fn parse(etag: &str) -> Self {
+        match etag {
+            "" => Self::Nothing,
+            "-" => Self::Absence,
+            tag => Self::Version(mutation_of(tag)),
+        }
+    }
+
+    /// Refuses a write to a record last written by another `mutation` than was judged (`None`: there is no record).
+    ///
+    /// # Errors
+    /// `overtaken`.
+    pub fn admit(self, mutation: Option<Uuid>) -> Result<()> {
+        let admitted = match self {
+            Self::Nothing => true,
+            Self::Absence => mutation.is_none(),
+            Self::Version(judged) => judged.is_some() && judged == mutation,
+        };
+        let overtaken = || Error::new(Code::Overtaken, "the record is not the one that was judged: read it again");
+        admitted.then_some(()).ok_or_else(overtaken)
+    }
+}
+
+/// The mutation that an entity tag names, quoted or not. Compared by its bytes (RFC 9110, 8.8.3.2): another spelling is
+/// another tag.
+fn mutation_of(tag: &str) -> Option<Uuid> {
+    let opaque = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(tag);
+    let spelled = |id: &Uuid| id.simple().encode_lower(&mut Uuid::encode_buffer()) == opaque;
+    Uuid::try_parse(opaque).ok().filter(spelled)
 }

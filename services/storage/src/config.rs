@@ -5,7 +5,10 @@ use kit::{
     config::{Address, INTERNAL_TOKEN, Setting, Values},
 };
 
-use crate::store::cassandra;
+use crate::{
+    accounts::{ADMIN_NAME, ADMIN_PASSWORD, Administrator},
+    store::cassandra,
+};
 
 /// Where gRPC is served.
 pub const STORAGE_ADDR: Setting =
@@ -25,6 +28,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// [`INTERNAL_TOKEN`].
     pub token: Option<Secret>,
+    /// The first administrator.
+    pub administrator: Administrator,
 }
 
 /// Where the records are kept.
@@ -39,7 +44,7 @@ pub enum StoreConfig {
 impl Config {
     /// The settings without those of a cluster, for a program that has all in one process.
     pub fn embedded_settings() -> Vec<Setting> {
-        vec![STORAGE_ADDR, DATA_DIR, INTERNAL_TOKEN, ALLOW_INSECURE]
+        vec![STORAGE_ADDR, DATA_DIR, INTERNAL_TOKEN, ALLOW_INSECURE, ADMIN_NAME, ADMIN_PASSWORD]
     }
 
     /// Reads [`embedded_settings`](Self::embedded_settings).
@@ -58,7 +63,7 @@ impl Config {
         if token.is_none() && !open && !addr.ip().is_loopback() {
             values.fault("INTERNAL_TOKEN", format!("is needed where gRPC is served beyond this machine ({addr}): give a long random text, to the gates too, or say ALLOW_INSECURE=true."));
         }
-        Self { addr, store, token }
+        Self { addr, store, token, administrator: Administrator::read(values) }
     }
 }
 

@@ -1,5 +1,6 @@
-//! The bridge to the database: records, collections and their rules, behind gRPC.
+//! The bridge to the database: records, collections, accounts and their rules, behind gRPC.
 
+pub mod accounts;
 pub mod collections;
 pub mod condition;
 mod config;
@@ -7,6 +8,7 @@ pub mod grpc;
 mod listing;
 mod names;
 pub mod records;
+pub mod sessions;
 pub mod store;
 
 use std::{sync::Arc, time::Duration};
@@ -15,7 +17,10 @@ use kit::{Process, Secret};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::store::{Store, cassandra::Cassandra, embedded::Embedded};
+use self::{
+    accounts::Administrator,
+    store::{Store, cassandra::Cassandra, embedded::Embedded},
+};
 pub use self::{
     config::{ALLOW_INSECURE, Config, DATA_DIR, STORAGE_ADDR, StoreConfig},
     grpc::Engine,
@@ -23,6 +28,7 @@ pub use self::{
 
 /// How long clearing away rests when there is nothing to clear.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
 /// Opens the store that `config` names, and clears it up in the background. A cluster that is not there yet is waited
 /// for behind open doors.
@@ -37,6 +43,18 @@ pub fn open(config: &Config, process: &Process) -> anyhow::Result<Arc<Engine>> {
     let engine = Arc::new(Engine::new(store));
     tokio::spawn(sweep(Arc::clone(&engine), process.shutdown.clone()));
     Ok(engine)
+}
+
+/// Sees to it that there is a first administrator, as soon as the store answers.
+pub async fn ensure_administrator(engine: Arc<Engine>, wanted: Administrator, shutdown: CancellationToken) {
+    let mutation = skep_proto::mutation::new();
+    while !shutdown.is_cancelled() {
+        match engine.accounts().ensure(&wanted, mutation).await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(error.message = error.detail, "the first administrator is still to be made"),
+        }
+        shutdown.run_until_cancelled(tokio::time::sleep(BETWEEN_TRIES)).await;
+    }
 }
 
 /// Serves `engine` over gRPC to who connects to `listener` and bears `token`, until the process is told to stop; then

@@ -20,6 +20,8 @@ fn main() -> ExitCode {
     };
     kit::run(&program, async |config: Config, process: Process| {
         let engine = storage::open(&config, &process)?;
+        let (administrator, shutdown) = (config.administrator.clone(), process.shutdown.clone());
+        tokio::spawn(storage::ensure_administrator(engine.clone(), administrator, shutdown));
         let listener = kit::listen(config.addr, "grpc").await?;
         storage::serve(listener, engine, config.token.as_ref(), &process).await
     })

@@ -36,9 +36,10 @@ mod records;
 /// The records of the collection that most tests use.
 pub(crate) const NOTES: &str = "/v1/collections/notes/records";
 
-/// Defines a collection that everyone may use.
+/// Defines, as the administrator, a collection that everyone may use.
 pub(crate) async fn define(rest: &Rest, collection: &str) -> Outcome {
     let everyone = json!({"list": "true", "get": "true", "create": "true", "update": "true", "delete": "true"});
+    let rest = rest.administrator().await?;
     rest.put(format!("/v1/collections/{collection}")).json(json!({"rules": everyone})).await?.expect(201);
     Ok(())
 }

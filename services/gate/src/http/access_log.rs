@@ -86,6 +86,7 @@ impl Drop for Access {
                         http.response.body.bytes = self.bytes,
                         event.duration = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
                         client.ip = self.client.map(field::display),
+                        user.id = self.follow.user.get().map(field::display),
                         error.code = self.code.map(Code::word),
                         error.message = self.detail,
                     },

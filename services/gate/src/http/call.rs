@@ -1,28 +1,43 @@
 //! What a handler needs to know of its request, and its way to storage.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
-use axum::extract::{FromRequestParts, MatchedPath, Request};
+use axum::{
+    extract::{FromRequestParts, MatchedPath, Request},
+    response::{IntoResponse, Response},
+};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue, request::Parts};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header::SET_COOKIE, request::Parts};
 use http_body::Body as _;
 use kit::Readiness;
-use skep_proto::{Code, Error};
+use skep_proto::{Code, Error, v1::GetCollectionRequest};
 use tonic::metadata::MetadataMap;
+use uuid::Uuid;
 
 use super::{
     Limits, body,
     follow::{Follow, TRACEPARENT, X_REQUEST_ID},
+    guard::Passed,
     problem::Fault,
     room::Room,
 };
 use crate::{
-    access::Caller,
+    access::{Access, Caller, Definitions, Identity},
     backend::{self, Backend},
+    policy::{Client, Policy},
+    session::{self, Sessions, Subject},
 };
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// So many names may be signed in from one address as often as each may.
+const NAMES: u32 = 10;
+/// How long a question may take whose answer can be done without.
+const SOON: Duration = Duration::from_secs(2);
 
 /// What all requests share.
 pub(crate) struct Shared {
@@ -36,28 +51,126 @@ pub(crate) struct Shared {
     pub(crate) document: Bytes,
     /// The limit of a call to storage, as gRPC writes it.
     grpc_timeout: HeaderValue,
+    pub(crate) policy: Policy,
+    pub(crate) sessions: Sessions,
+    pub(crate) definitions: Definitions,
 }
 
 impl Shared {
-    pub(crate) fn new(backend: Arc<dyn Backend>, limits: Limits, ready: Readiness, document: Bytes) -> Self {
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        limits: Limits,
+        ready: Readiness,
+        document: Bytes,
+        policy: Policy,
+        sessions: Sessions,
+    ) -> Self {
         // gRPC allows eight digits.
         let millis = limits.call.as_millis().min(99_999_999);
         let grpc_timeout = HeaderValue::try_from(format!("{millis}m")).expect("made of digits");
-        Self { backend, limits, room: Room::new(limits.bodies, limits.connections), ready, document, grpc_timeout }
+        let room = Room::new(limits.bodies, limits.connections);
+        let definitions = Definitions::new();
+        Self { backend, limits, room, ready, document, grpc_timeout, policy, sessions, definitions }
+    }
+
+    /// Asks storage on behalf of a request, for as long as a call may take.
+    pub(crate) async fn ask<M, T>(
+        &self,
+        follow: &Follow,
+        message: M,
+        ask: impl for<'a> FnOnce(&'a dyn Backend, tonic::Request<M>) -> BoxFuture<'a, Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let mut metadata = HeaderMap::with_capacity(3);
+        metadata.insert(X_REQUEST_ID, follow.request_id.clone());
+        metadata.insert(TRACEPARENT, follow.trace.header().clone());
+        metadata.insert(GRPC_TIMEOUT, self.grpc_timeout.clone());
+        let metadata = MetadataMap::from_headers(metadata);
+        let request = tonic::Request::from_parts(metadata, tonic::Extensions::default(), message);
+        backend::within(self.limits.call, ask(&*self.backend, request)).await
+    }
+
+    /// Waits for an answer that can be done without.
+    pub(crate) async fn soon<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        backend::within(self.limits.call.min(SOON), answer).await
+    }
+
+    /// [`Policy::session_lifetime`] as the contract has it.
+    pub(crate) fn lifetime(&self) -> Option<prost_types::Duration> {
+        self.policy.session_lifetime.try_into().ok()
     }
 }
 
 /// One request to the API.
 pub(crate) struct Call {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     follow: Arc<Follow>,
-    caller: Caller,
+    passed: Option<Passed>,
 }
 
 impl Call {
-    /// The account on whose behalf the request is made, as the contract has it.
-    pub(crate) fn caller(&self) -> String {
-        self.caller.account()
+    /// Who asks.
+    pub(crate) fn caller(&self) -> &Caller {
+        self.passed.as_ref().map_or(&Caller::Anonymous, |passed| &passed.caller)
+    }
+
+    /// What the caller may do in `collections/{collection}`.
+    ///
+    /// # Errors
+    ///
+    /// `collection_not_found`, unless storage is left to say so: of administrators nothing is asked.
+    pub(crate) async fn access(&self, collection: String) -> Result<Access, Error> {
+        if self.caller().is_admin() {
+            return Ok(Access::new(self.caller(), None));
+        }
+        let read = async {
+            let message = GetCollectionRequest { name: collection.clone() };
+            Ok(self.ask(message, |backend, request| backend.get_collection(request)).await?.collection)
+        };
+        let rules = self.shared.definitions.rules(&collection, read).await?;
+        Ok(Access::new(self.caller(), Some(rules)))
+    }
+
+    /// The session that the request is signed by.
+    pub(crate) fn session(&self) -> Option<Uuid> {
+        self.passed.as_ref().and_then(|passed| passed.session)
+    }
+
+    /// Who asks, and in which session.
+    ///
+    /// # Errors
+    ///
+    /// `unauthenticated`
+    pub(crate) fn signed_in(&self) -> Result<(&Identity, Uuid), Error> {
+        let identity = self.caller().signed_in()?;
+        Ok((identity, self.session().ok_or_else(|| Error::new(Code::Internal, "an account without a session"))?))
+    }
+
+    /// The answer to who is signed in no more.
+    pub(crate) fn signed_out(&self) -> Response {
+        let cookie = session::cleared(self.client().is_secure);
+        (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response()
+    }
+
+    /// Who sends it.
+    pub(crate) fn client(&self) -> Client {
+        self.passed.as_ref().map(|passed| passed.client).unwrap_or_default()
+    }
+
+    /// Counts what costs the verification of a password: by its name, if it has one, and by address.
+    ///
+    /// # Errors
+    ///
+    /// `rate_limited`
+    pub(crate) async fn count_password(&self, name: Option<&str>) -> Result<(), Error> {
+        let Some(rate) = self.shared.policy.sign_in_limit else { return Ok(()) };
+        let (sessions, address) = (&self.shared.sessions, self.client().address);
+        if let Some(address) = address {
+            sessions.count(&Subject::Passwords(address), rate.times(NAMES)).await.admit("password")?;
+        }
+        match name {
+            Some(name) => sessions.count(&Subject::password(name, address), rate).await.admit("password"),
+            None => Ok(()),
+        }
     }
 
     /// Takes the body in, which must be of one of `types`; says which by its place.
@@ -78,13 +191,7 @@ impl Call {
         message: M,
         ask: impl for<'a> FnOnce(&'a dyn Backend, tonic::Request<M>) -> BoxFuture<'a, Result<T, Error>>,
     ) -> Result<T, Error> {
-        let mut metadata = HeaderMap::with_capacity(3);
-        metadata.insert(X_REQUEST_ID, self.follow.request_id.clone());
-        metadata.insert(TRACEPARENT, self.follow.trace.header().clone());
-        metadata.insert(GRPC_TIMEOUT, self.shared.grpc_timeout.clone());
-        let metadata = MetadataMap::from_headers(metadata);
-        let request = tonic::Request::from_parts(metadata, tonic::Extensions::default(), message);
-        backend::within(self.shared.limits.call, ask(&*self.shared.backend, request)).await
+        self.shared.ask(&self.follow, message, ask).await
     }
 }
 
@@ -93,7 +200,7 @@ impl FromRequestParts<Arc<Shared>> for Call {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Fault> {
         let follow = follow(&parts.extensions)?;
-        Ok(Self { shared: shared.clone(), follow, caller: Caller::Anonymous })
+        Ok(Self { shared: shared.clone(), follow, passed: parts.extensions.remove() })
     }
 }
 

@@ -34,6 +34,8 @@ use super::{
     tags(
         (name = "Records", description = "JSON objects, kept by id in a collection"),
         (name = "Collections", description = "Named sets of records, each with a definition"),
+        (name = "Accounts", description = "Who signs in"),
+        (name = "Sessions", description = "Who is signed in: by the cookie, or by `Authorization: Bearer TOKEN`"),
         (name = "Health"),
     )
 )]
@@ -60,6 +62,9 @@ pub(super) fn complete(document: &utoipa::openapi::OpenApi) -> Value {
         match parameter["name"].as_str() {
             Some("collection") => {
                 parameter["schema"]["pattern"] = names["Collection"]["properties"]["name"]["pattern"].clone();
+            }
+            Some("account" | "session") => {
+                parameter["schema"]["pattern"] = names["Account"]["properties"]["id"]["pattern"].clone();
             }
             Some("id") => parameter["schema"]["pattern"] = names["Record"]["properties"]["id"]["pattern"].clone(),
             _ => {}

@@ -27,7 +27,10 @@ use super::{
     Limits,
     access_log::Access,
     body::LARGEST,
+    call::Shared,
+    cors,
     follow::{Follow, X_REQUEST_ID},
+    guard::{self, Marks},
     host::{self, Hosts},
     problem::{self, Fault},
     room::{self, Room},
@@ -40,34 +43,38 @@ pub(super) const HEAD: usize = 32 << 10;
 #[derive(Clone)]
 pub struct Envelope {
     router: Router,
+    shared: Arc<Shared>,
     hosts: Hosts,
     /// For bodies of answers.
     room: Arc<Room>,
 }
 
 impl Envelope {
-    pub(super) fn new(router: Router, hosts: Hosts, limits: Limits) -> Self {
-        Self { router, hosts, room: Arc::new(Room::new(limits.bodies, limits.connections)) }
+    pub(super) fn new(router: Router, shared: Arc<Shared>, hosts: Hosts, limits: Limits) -> Self {
+        Self { router, shared, hosts, room: Arc::new(Room::new(limits.bodies, limits.connections)) }
     }
 
-    /// Answers one request of `client`. It never fails: what goes wrong is told in the response.
-    pub async fn serve<B>(&self, mut request: Request<B>, client: Option<IpAddr>) -> Response
+    /// Answers one request of `peer`. It never fails: what goes wrong is told in the response.
+    pub async fn serve<B>(&self, mut request: Request<B>, peer: Option<IpAddr>) -> Response
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
         let follow = Arc::new(Follow::new(request.headers()));
         let span = info_span!("request", http.request.id = follow.request_id(), trace.id = follow.trace.id());
+        let client = self.shared.policy.client_address.of(peer, request.headers()).address.or(peer);
         let mut access = Access::new(&request, client, follow.clone(), span.clone());
+        let origin = cors::origin(&self.shared.policy.origins, request.headers());
+        let mut marks = Marks::default();
         let (method, is_http2) = (request.method().clone(), request.version() == Version::HTTP_2);
         request.extensions_mut().insert(follow.clone());
         let mut response = if let Err(error) = self.admit(&request) {
             follow.unread.store(!request.body().is_end_stream(), Relaxed);
             refused(error)
         } else {
-            let answer = AssertUnwindSafe(self.router.clone().call(request)).catch_unwind().instrument(span).await;
-            let response = answer.map_or_else(|_| panicked(), |Ok(response)| response);
-            self.charge(response, &method)
+            let answer = self.answer(request, peer, &follow, &mut marks);
+            let answer = AssertUnwindSafe(answer).catch_unwind().instrument(span).await;
+            self.charge(answer.unwrap_or_else(|_| panicked()), &method)
         };
         if let Some(error) = response.extensions_mut().remove::<Error>() {
             problem::render(&mut response, &error, access.path(), follow.request_id());
@@ -77,6 +84,8 @@ impl Envelope {
             *response.body_mut() = Body::empty();
         }
         let headers = response.headers_mut();
+        marks.put(headers);
+        cors::put(&self.shared.policy.origins, origin, headers);
         headers.insert(X_REQUEST_ID, follow.request_id.clone());
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -84,6 +93,29 @@ impl Envelope {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         access.answered(&response);
+        response
+    }
+
+    /// Has the request answered by its route, if it passes.
+    async fn answer<B>(
+        &self,
+        mut request: Request<B>,
+        peer: Option<IpAddr>,
+        follow: &Arc<Follow>,
+        marks: &mut Marks,
+    ) -> Response
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        if let Some(response) = cors::preflight(&self.shared.policy.origins, &request) {
+            return response;
+        }
+        if let Err(error) = guard::pass(&self.shared, &mut request, peer, follow, marks).await {
+            follow.unread.store(!request.body().is_end_stream(), Relaxed);
+            return Fault(error).into_response();
+        }
+        let Ok(response) = self.router.clone().call(request).await;
         response
     }
 

@@ -4,6 +4,7 @@ use std::sync::{OnceLock, atomic::AtomicBool};
 
 use axum::extract::MatchedPath;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use uuid::Uuid;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -14,6 +15,8 @@ pub(crate) struct Follow {
     pub(crate) trace: Trace,
     /// The template of the path; set by the handler that was found.
     pub(crate) route: OnceLock<MatchedPath>,
+    /// The account that is signed in.
+    pub(crate) user: OnceLock<Uuid>,
     /// Whether its body was given up, so that no further request can follow on its connection.
     pub(crate) unread: AtomicBool,
 }
@@ -26,6 +29,7 @@ impl Follow {
             request_id: sent.cloned().unwrap_or_else(|| header(&[&hex(rand::random::<[u8; 16]>())])),
             trace: Trace::new(headers),
             route: OnceLock::new(),
+            user: OnceLock::new(),
             unread: AtomicBool::new(false),
         }
     }

@@ -1,10 +1,6 @@
-//! Whom a request is meant for, and where it comes from.
+//! Whom a request is meant for.
 
-use http::{
-    HeaderValue, Request, Version,
-    header::{HOST, ORIGIN},
-    uri::Authority,
-};
+use http::{HeaderValue, Request, Version, header::HOST, uri::Authority};
 use skep_proto::{Code, Error};
 
 /// By which names the gate is asked.
@@ -12,8 +8,8 @@ use skep_proto::{Code, Error};
 pub enum Hosts {
     /// Any: whoever may not ask is kept away by others.
     Any,
-    /// The names and addresses of this machine alone, and pages of this origin alone may write. It keeps other pages
-    /// away, which could have a name of their own lead here (DNS rebinding).
+    /// The names and addresses of this machine alone: pages elsewhere could have a name of their own lead here (DNS
+    /// rebinding).
     Loopback,
 }
 
@@ -32,13 +28,6 @@ pub(super) fn check<B>(request: &Request<B>, hosts: Hosts) -> Result<(), Error> 
     {
         let detail = "this machine alone is served, by localhost or a loopback address as its name";
         return Err(Error::new(Code::Forbidden, detail));
-    }
-    let is_own = |origin: &HeaderValue| {
-        let origin = origin.to_str().ok().and_then(|origin| origin.strip_prefix("http://"));
-        origin.zip(host.as_ref()).is_some_and(|(origin, host)| host.as_str().eq_ignore_ascii_case(origin))
-    };
-    if !request.method().is_safe() && !request.headers().get_all(ORIGIN).iter().all(is_own) {
-        return Err(Error::new(Code::Forbidden, "a page of another origin may not write here"));
     }
     Ok(())
 }
@@ -106,19 +95,5 @@ mod tests {
         }
         let absolute = code(Hosts::Loopback, "GET", "http://evil.example/", &[("host", "localhost")]);
         assert_eq!(absolute, Some(Code::Forbidden), "the target goes before the header");
-    }
-
-    #[test]
-    fn pages_of_other_origins_may_not_write() {
-        let host = ("host", "localhost:8082");
-        for origin in ["http://localhost:8082", "http://LOCALHOST:8082"] {
-            assert_eq!(code(Hosts::Loopback, "PUT", "/", &[host, ("origin", origin)]), None, "{origin}");
-        }
-        for origin in ["http://evil.example", "null", "http://localhost:80", "https://localhost:8082", ""] {
-            let headers = [host, ("origin", origin)];
-            assert_eq!(code(Hosts::Loopback, "PUT", "/", &headers), Some(Code::Forbidden), "{origin}");
-            assert_eq!(code(Hosts::Loopback, "GET", "/", &headers), None, "{origin}");
-            assert_eq!(code(Hosts::Any, "PUT", "/", &headers), None, "{origin}");
-        }
     }
 }

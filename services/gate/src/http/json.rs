@@ -136,15 +136,29 @@ fn times(
     updated: Option<&prost_types::Timestamp>,
 ) -> Result<(), Error> {
     for (name, time) in [(&b",\"created_at\":\""[..], created), (b",\"updated_at\":\"", updated)] {
-        let time = time.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok());
         out.extend_from_slice(name);
-        TIME.print_timestamp(&time.ok_or_else(|| broken("no time"))?, &mut *out).map_err(|_| broken("no time"))?;
+        TIME.print_timestamp(&timestamp(time)?, &mut *out).map_err(|_| broken("no time"))?;
         out.push(b'"');
     }
     Ok(())
 }
 
-fn answer(status: StatusCode, body: Vec<u8>) -> Response {
+fn timestamp(time: Option<&prost_types::Timestamp>) -> Result<Timestamp, Error> {
+    let time = time.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok());
+    time.ok_or_else(|| broken("no time"))
+}
+
+/// A time as a member shows it.
+pub(crate) fn time(time: Option<&prost_types::Timestamp>) -> Result<String, Error> {
+    Ok(TIME.timestamp_to_string(&timestamp(time)?))
+}
+
+/// Writes what is shown by a type of its own.
+pub(crate) fn write(out: &mut Vec<u8>, shown: &impl serde::Serialize) -> Result<(), Error> {
+    serde_json::to_writer(out, shown).map_err(|_| broken("what cannot be shown"))
+}
+
+pub(crate) fn answer(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     // Room for what the envelope and hyper add.
@@ -157,7 +171,7 @@ fn etag(etag: String) -> Result<HeaderValue, Error> {
     HeaderValue::try_from(etag).map_err(|_| broken("an etag that is none"))
 }
 
-fn text(out: &mut Vec<u8>, text: &str) -> Result<(), Error> {
+pub(crate) fn text(out: &mut Vec<u8>, text: &str) -> Result<(), Error> {
     serde_json::to_writer(out, text).map_err(|_| broken("text that is none"))
 }
 
@@ -166,7 +180,7 @@ pub(crate) fn last(name: &str) -> &str {
     name.rsplit_once('/').map_or(name, |(_, id)| id)
 }
 
-fn broken(what: &str) -> Error {
+pub(crate) fn broken(what: &str) -> Error {
     Error::new(Code::Internal, format!("storage answered with {what}"))
 }
 

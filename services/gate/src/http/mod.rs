@@ -1,14 +1,17 @@
 //! The REST door: its routes, and around them the envelope that every request gets.
 
 mod access_log;
+mod accounts;
 mod answer;
 mod body;
 mod call;
 mod collections;
 mod connection;
+mod cors;
 mod docs;
 mod envelope;
 mod follow;
+mod guard;
 mod health;
 mod home;
 mod host;
@@ -23,6 +26,7 @@ mod records;
 mod room;
 mod schema;
 mod server;
+mod sessions;
 
 use std::{sync::Arc, time::Duration};
 
@@ -39,7 +43,7 @@ pub use home::{File, Home};
 pub use host::Hosts;
 pub use server::serve;
 
-use crate::backend::Backend;
+use crate::{backend::Backend, policy::Policy, session::Sessions};
 use call::{Shared, follow};
 use problem::Fault;
 
@@ -83,17 +87,30 @@ impl Default for Limits {
     }
 }
 
-/// All routes over `backend`, asked by the names `hosts`, without a listener. `/readyz` tells `ready`.
-pub fn router(backend: Arc<dyn Backend>, home: &Home, hosts: Hosts, ready: Readiness, limits: Limits) -> Envelope {
+/// All routes over `backend`, asked by the names `hosts` as `policy` allows, without a listener. `/readyz` tells `ready`.
+///
+/// # Errors
+///
+/// When the policy's Redis cannot be a client's.
+pub fn router(
+    backend: Arc<dyn Backend>,
+    home: &Home,
+    hosts: Hosts,
+    ready: Readiness,
+    limits: Limits,
+    policy: Policy,
+) -> anyhow::Result<Envelope> {
     let (router, document) = api().split_for_parts();
     let document = Bytes::from(docs::complete(&document).to_string());
+    let sessions = Sessions::new(&policy)?;
+    let shared = Arc::new(Shared::new(backend, limits, ready, document, policy, sessions));
     let router = router
         .merge(docs::pages())
         .merge(home.routes())
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
-        .with_state(Arc::new(Shared::new(backend, limits, ready, document)));
-    Envelope::new(router, hosts, limits)
+        .with_state(shared.clone());
+    Ok(Envelope::new(router, shared, hosts, limits))
 }
 
 /// The routes that the `OpenAPI` document tells of.
@@ -101,6 +118,8 @@ fn api() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::with_openapi(docs::Document::openapi())
         .merge(records::routes())
         .merge(collections::routes())
+        .merge(accounts::routes())
+        .merge(sessions::routes())
         .routes(routes!(docs::openapi))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -123,7 +142,7 @@ mod tests {
     fn the_document_tells_of_every_route() {
         let mut document = docs::complete(&api().into_openapi());
         // Another path wants a look at its metrics, its documentation and its limits.
-        assert_eq!(document["paths"].as_object().unwrap().len(), 7);
+        assert_eq!(document["paths"].as_object().unwrap().len(), 14);
         document["info"]["version"] = "[version]".into();
         let operations = || document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap());
         for (method, operation) in operations() {

@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use skep_proto::{Code, Error};
+use uuid::Uuid;
 
 use super::problem::Fault;
 
@@ -16,6 +17,12 @@ pub(crate) struct RecordPath {
     pub(crate) collection: String,
     pub(crate) id: String,
 }
+
+/// `/v1/accounts/{account}`
+pub(crate) struct AccountPath(pub(crate) Uuid);
+
+/// `/v1/sessions/{session}`
+pub(crate) struct SessionPath(pub(crate) Uuid);
 
 impl CollectionPath {
     /// The collection's resource name (AIP-122).
@@ -57,6 +64,29 @@ impl<S: Send + Sync> FromRequestParts<S> for RecordPath {
         }
         Ok(Self { collection, id })
     }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for AccountPath {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        let [account] = segments(parts, state, ["account"]).await?;
+        uuid(&account).map(Self).ok_or_else(|| invalid("an account's id is a UUID in lower case"))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for SessionPath {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        let [session] = segments(parts, state, ["session"]).await?;
+        uuid(&session).map(Self).ok_or_else(|| invalid("a session's id is a UUID in lower case"))
+    }
+}
+
+/// A UUID in the one form that we show.
+fn uuid(text: &str) -> Option<Uuid> {
+    text.parse().ok().filter(|id: &Uuid| id.to_string() == text)
 }
 
 /// The segments `names` of the path, decoded.

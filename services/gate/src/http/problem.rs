@@ -6,7 +6,7 @@ use axum::{
 };
 use http::{
     HeaderValue, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde::Serialize;
 use skep_proto::{Code, Error};
@@ -55,6 +55,10 @@ pub(crate) fn render(response: &mut Response, error: &Error, path: &str, request
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CONTENT_LENGTH, body.len().into());
+    // RFC 9110, 15.5.2
+    if error.code.http() == 401 {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     if let Some(after) = error.retry_after {
         headers.insert(RETRY_AFTER, after.as_secs().max(1).into());
     }

@@ -102,6 +102,100 @@ pub(super) struct Collections {
     next_page_token: Option<String>,
 }
 
+/// Who signs in.
+#[derive(ToSchema)]
+pub(super) struct Account {
+    #[schema(pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+    id: String,
+    /// What it signs in by: 1-64 characters. Names that differ in case alone are one.
+    name: String,
+    /// `admin` may do everything.
+    roles: Vec<String>,
+    /// Whether nobody can sign in to it.
+    disabled: bool,
+    /// RFC 3339 with microseconds.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// RFC 3339 with microseconds.
+    #[schema(format = DateTime)]
+    updated_at: String,
+}
+
+/// A page of accounts.
+#[derive(ToSchema)]
+pub(super) struct Accounts {
+    /// The accounts, in no particular order.
+    accounts: Vec<Account>,
+    /// Asks for the next page; absent only at the end of the list.
+    next_page_token: Option<String>,
+}
+
+/// What an account signs in with.
+#[derive(ToSchema)]
+pub(super) struct Credentials {
+    /// 1-64 characters without control characters and without white space at its ends.
+    name: String,
+    /// 8-1024 characters.
+    password: String,
+}
+
+/// What is to change of an account.
+#[derive(ToSchema)]
+pub(super) struct AccountChange {
+    /// At most 16 of `[a-z][a-z0-9_-]{0,62}`.
+    roles: Option<Vec<String>>,
+    /// A disabled account is signed out everywhere.
+    disabled: Option<bool>,
+    /// A new password, which signs the account out everywhere.
+    password: Option<String>,
+}
+
+/// A change of one's own password.
+#[derive(ToSchema)]
+pub(super) struct PasswordChange {
+    current_password: String,
+    /// 8-1024 characters.
+    new_password: String,
+}
+
+/// Somebody signed in.
+#[derive(ToSchema)]
+pub(super) struct Session {
+    #[schema(pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+    id: String,
+    /// RFC 3339 with microseconds.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// When it ends unless it is used.
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// What the client called itself, at most 256 bytes; null if it did not say.
+    #[schema(required)]
+    user_agent: Option<String>,
+    /// Whether this request is signed by it.
+    current: bool,
+}
+
+/// A page of sessions.
+#[derive(ToSchema)]
+pub(super) struct Sessions {
+    /// The sessions in force, in no particular order.
+    sessions: Vec<Session>,
+    /// Asks for the next page; absent only at the end of the list.
+    next_page_token: Option<String>,
+}
+
+/// A session that begins.
+#[derive(ToSchema)]
+pub(super) struct SignedIn {
+    /// For `Authorization: Bearer TOKEN`. Told only here.
+    token: String,
+    account: Account,
+    /// When the session ends unless it is used.
+    #[schema(format = DateTime)]
+    expires_at: String,
+}
+
 /// What went wrong (RFC 9457).
 #[derive(ToSchema)]
 pub(super) struct Problem {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gate::{File, Home, Hosts, Limits, backend::Local};
+use gate::{File, Home, Hosts, Limits, Policy, backend::Local};
 use http::Request;
 use http_body_util::BodyExt;
 use kit::Readiness;
@@ -51,8 +51,9 @@ async fn a_site_of_its_own_is_served() {
         File { path: "/", content_type: "text/html; charset=utf-8", bytes: b"<!doctype html>" },
         File { path: "/page.js", content_type: "text/javascript", bytes: b"1" },
     ]);
-    let envelope =
-        gate::http::router(Arc::new(Local::new(engine)), &home, Hosts::Any, Readiness::default(), Limits::default());
+    let backend = Arc::new(Local::new(engine));
+    let (ready, limits, policy) = (Readiness::default(), Limits::default(), Policy::default());
+    let envelope = gate::http::router(backend, &home, Hosts::Any, ready, limits, policy).unwrap();
     let ask = async |path| {
         let request = Request::get(path).header("host", "x").body(axum::body::Body::empty()).unwrap();
         envelope.serve(request, None).await

@@ -1,13 +1,17 @@
 //! A gate to test, over a store in a folder of its own.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use gate::{
-    Home, Hosts, Limits,
+    Home, Hosts, Limits, Policy,
     backend::{Backend, Local},
     http::{Envelope, router, serve},
 };
@@ -35,9 +39,22 @@ pub(crate) fn engine() -> (Arc<Engine>, TempDir) {
     (Arc::new(Engine::new(Arc::new(store))), folder)
 }
 
+/// The password of every account that is made here.
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// Defines the collection `c`, which is open to all.
+pub(crate) async fn define(engine: &Arc<Engine>) {
+    let all = || Some("true".to_owned());
+    let rules = Some(Rules { list: all(), get: all(), create: all(), update: all(), delete: all() });
+    let collection = Some(Collection { name: "collections/c".into(), rules, ..Collection::default() });
+    let definition = UpdateCollectionRequest { collection, allow_missing: true };
+    Local::new(engine.clone()).update_collection(tonic::Request::new(definition)).await.unwrap();
+}
+
 /// The routes alone, with a collection `c`.
 pub(crate) struct Routes {
     pub(crate) envelope: Envelope,
+    pub(crate) engine: Arc<Engine>,
     _folder: TempDir,
 }
 
@@ -47,17 +64,64 @@ impl Routes {
     }
 
     pub(crate) async fn over(backend: impl FnOnce(Arc<Engine>) -> Arc<dyn Backend>, limits: Limits) -> Self {
+        Self::with(backend, limits, Policy::default()).await
+    }
+
+    /// That ask `policy` of their clients.
+    pub(crate) async fn asking(policy: Policy) -> Self {
+        Self::with(|engine| Arc::new(Local::new(engine)), Limits::default(), policy).await
+    }
+
+    pub(crate) async fn with(
+        backend: impl FnOnce(Arc<Engine>) -> Arc<dyn Backend>,
+        limits: Limits,
+        policy: Policy,
+    ) -> Self {
         let (engine, folder) = engine();
-        let collection = Some(Collection { name: "collections/c".into(), ..Collection::default() });
-        let definition = UpdateCollectionRequest { collection, allow_missing: true };
-        Local::new(engine.clone()).update_collection(tonic::Request::new(definition)).await.unwrap();
-        let (backend, ready) = (backend(engine), Readiness::default());
+        define(&engine).await;
+        let (backend, ready) = (backend(engine.clone()), Readiness::default());
         gate::check_storage(&backend, &ready);
-        Self { envelope: router(backend, &Home::Docs, Hosts::Any, ready, limits), _folder: folder }
+        let envelope = router(backend, &Home::Docs, Hosts::Any, ready, limits, policy).unwrap();
+        Self { envelope, engine, _folder: folder }
+    }
+
+    /// Makes an account by the inside door.
+    pub(crate) async fn account(&self, login: &str, roles: &[&str]) -> Account {
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        let account = Some(Account { login: login.into(), roles, ..Account::default() });
+        let message = CreateAccountRequest { account, password: PASSWORD.into(), ..CreateAccountRequest::default() };
+        let contract = Local::new(self.engine.clone());
+        contract.create_account(tonic::Request::new(message)).await.unwrap().account.unwrap()
+    }
+
+    /// Signs in by the inside door; the token.
+    pub(crate) async fn signed_in(&self, login: &str) -> String {
+        let (login, password) = (login.to_owned(), PASSWORD.to_owned());
+        let message = CreateSessionRequest { login, password, ..CreateSessionRequest::default() };
+        let contract = Local::new(self.engine.clone());
+        contract.create_session(tonic::Request::new(message)).await.unwrap().token
+    }
+
+    /// `Authorization` of an administrator, who is made for it.
+    pub(crate) async fn administrator(&self) -> String {
+        self.account("root", &["admin"]).await;
+        format!("Bearer {}", self.signed_in("root").await)
     }
 
     pub(crate) async fn ask(
         &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
+        self.ask_from(None, method, path, headers, body).await
+    }
+
+    /// Asks from an address.
+    pub(crate) async fn ask_from(
+        &self,
+        from: Option<IpAddr>,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
@@ -71,7 +135,7 @@ impl Routes {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.envelope.serve(request.body(body.into()).unwrap(), None).await;
+        let response = self.envelope.serve(request.body(body.into()).unwrap(), from).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer { status: parts.status, headers: parts.headers, body }

@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod accounts;
 mod bodies;
 mod connections;
 mod docs;
 mod faults;
 mod house;
 mod http2;
+mod limits;
 mod problems;
 mod remote;
 mod rest;
+mod sessions;
 mod signs;

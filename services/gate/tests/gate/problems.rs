@@ -16,6 +16,8 @@ const RECORDS: &str = "/v1/collections/c/records";
 async fn bad_requests_are_told_by_their_code() {
     let routes = Routes::new().await;
     assert_eq!(routes.send("PUT", &format!("{RECORDS}/a"), r#"{"data":{}}"#).await.status, 201);
+    let admin = routes.administrator().await;
+    let admin = ("authorization", &*admin);
     let long = "x".repeat(200);
     let (long_id, deep) = (format!("{RECORDS}/{long}"), format!("{{\"data\":{}", "[".repeat(40_000)));
     let nested = format!("{{\"data\":{{\"a\":{}{}}}}}", "[".repeat(40_000), "]".repeat(40_000));
@@ -71,8 +73,10 @@ async fn bad_requests_are_told_by_their_code() {
         ("GET", "/v1/collections?page=1", &[], "", 400, "invalid_argument"),
         ("GET", "/v1/collections?page_size=1&page_size=1", &[], "", 400, "invalid_argument"),
         ("GET", "/v1/collections?page_token=%f", &[], "", 400, "invalid_argument"),
-        ("PUT", "/v1/collections/d", &[JSON], "{\"rules\":{\"get\":1}}", 400, "invalid_body"),
-        ("PUT", "/v1/collections/d", &[JSON, ("if-none-match", "*")], "{}", 400, "unsupported"),
+        ("PUT", "/v1/collections/d", &[JSON, admin], "{\"rules\":{\"get\":1}}", 400, "invalid_body"),
+        ("PUT", "/v1/collections/d", &[JSON, admin, ("if-none-match", "*")], "{}", 400, "unsupported"),
+        ("PUT", "/v1/collections/d", &[JSON], "{\"rules\":{\"get\":1}}", 401, "unauthenticated"),
+        ("DELETE", "/v1/collections/c", &[], "", 401, "unauthenticated"),
         ("GET", "/v1/collections/c/records/%2E%2E", &[], "", 400, "invalid_argument"),
         ("POST", RECORDS, &[JSON], "{\"data\":{},\"id\":\".\"}", 400, "invalid_body"),
         ("GET", "/livez", &[("host", "a b/c")], "", 400, "invalid_argument"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gate::{Home, Hosts, Limits, backend::remote, http::router};
+use gate::{Home, Hosts, Limits, Policy, backend::remote, http::router};
 use http::Request;
 use http_body_util::BodyExt;
 use kit::Readiness;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::house::engine;
+use crate::house::{define, engine};
 
 /// A storage behind `stored`, asked by a gate that knows the token `sent`; what is told of a path, before and after it
 /// is gone.
@@ -27,7 +27,9 @@ async fn told(stored: Option<&'static str>, sent: Option<&str>) -> [(u16, Value)
         Hosts::Any,
         Readiness::default(),
         Limits::default(),
-    );
+        Policy::default(),
+    )
+    .unwrap();
     let ask = async || {
         let request = Request::get("/v1/collections/c").header("host", "x").body(axum::body::Body::empty()).unwrap();
         let response = envelope.serve(request, None).await;
@@ -58,6 +60,7 @@ async fn a_refused_token_is_a_fault_of_ours() {
 #[tokio::test]
 async fn the_largest_page_comes_over_the_hop() {
     let (engine, _folder) = engine();
+    define(&engine).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let authority = listener.local_addr().unwrap().to_string().parse().unwrap();
     let serving = tokio::spawn(storage::grpc::serve(engine, listener, None, 64, CancellationToken::new()));
@@ -67,7 +70,9 @@ async fn the_largest_page_comes_over_the_hop() {
         Hosts::Any,
         Readiness::default(),
         Limits::default(),
-    );
+        Policy::default(),
+    )
+    .unwrap();
     let ask = async |method: &str, path: &str, body: String| {
         let request =
             Request::builder().method(method).uri(path).header("host", "x").header("content-type", "application/json");
@@ -75,7 +80,6 @@ async fn the_largest_page_comes_over_the_hop() {
         assert!(response.status().is_success(), "{method} {path}: {response:?}");
         serde_json::from_slice::<Value>(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
     };
-    ask("PUT", "/v1/collections/c", "{}".into()).await;
     for _ in 0..9 {
         let data = "x".repeat((1 << 20) - 20);
         ask("POST", "/v1/collections/c/records", format!("{{\"data\":{{\"a\":\"{data}\"}}}}")).await;
@@ -107,7 +111,9 @@ async fn a_storage_that_hangs_up_is_told_as_such() {
         Hosts::Any,
         Readiness::default(),
         Limits::default(),
-    );
+        Policy::default(),
+    )
+    .unwrap();
     let request = Request::get("/v1/collections/c").header("host", "x").body(axum::body::Body::empty()).unwrap();
     assert_eq!(envelope.serve(request, None).await.status(), 503);
     hanging_up.abort();

@@ -130,9 +130,12 @@ async fn lists_go_on_from_page_to_page() {
 #[tokio::test]
 async fn a_collection_is_defined_and_deleted() {
     let routes = Routes::new().await;
+    let admin = routes.administrator().await;
+    let admin = ("authorization", &*admin);
+    let json = ("content-type", "application/json");
     let path = "/v1/collections/books";
-    let rules = r#"{"rules":{"list":"true","get":"true"}}"#;
-    let made = routes.send("PUT", path, rules).await;
+    let rules = r#"{"rules":{"list":"true","get":"true","create":"true"}}"#;
+    let made = routes.ask("PUT", path, &[json, admin], rules).await;
     assert_eq!((made.status.as_u16(), made.header("location")), (201, path), "{made:?}");
     let read = routes.get(path).await;
     assert_eq!((&read.body, read.header("etag")), (&made.body, made.header("etag")));
@@ -141,12 +144,12 @@ async fn a_collection_is_defined_and_deleted() {
         (&definition["name"], &definition["schema"], &definition["indexes"]),
         (&json!("books"), &Value::Null, &json!([]))
     );
-    assert_eq!(definition["rules"], json!({"list": "true", "get": "true"}));
+    assert_eq!(definition["rules"], json!({"list": "true", "get": "true", "create": "true"}));
     let unchanged = routes.ask("GET", path, &[("if-none-match", made.header("etag"))], "").await;
     assert_eq!(unchanged.status, 304);
 
     definition["rules"]["get"] = json!("false");
-    let put = [("content-type", "application/json"), ("if-match", made.header("etag"))];
+    let put = [json, admin, ("if-match", made.header("etag"))];
     let again = routes.ask("PUT", path, &put, definition.to_string()).await;
     assert_eq!((again.status.as_u16(), &again.json()["rules"]["get"]), (200, &json!("false")), "{again:?}");
     assert_eq!(routes.ask("PUT", path, &put, "{}").await.problem(), (412, "precondition_failed".into()));
@@ -159,8 +162,8 @@ async fn a_collection_is_defined_and_deleted() {
     assert_eq!(names, ["books", "c"]);
 
     routes.send("POST", "/v1/collections/books/records", r#"{"data":{}}"#).await;
-    assert_eq!(routes.ask("DELETE", path, &[], "").await.problem(), (409, "collection_not_empty".into()));
-    assert_eq!(routes.ask("DELETE", &format!("{path}?force=1"), &[], "").await.problem().0, 400);
-    assert_eq!(routes.ask("DELETE", &format!("{path}?force=true"), &[], "").await.status, 204);
+    assert_eq!(routes.ask("DELETE", path, &[admin], "").await.problem(), (409, "collection_not_empty".into()));
+    assert_eq!(routes.ask("DELETE", &format!("{path}?force=1"), &[admin], "").await.problem().0, 400);
+    assert_eq!(routes.ask("DELETE", &format!("{path}?force=true"), &[admin], "").await.status, 204);
     assert_eq!(routes.get(path).await.problem(), (404, "collection_not_found".into()));
 }

@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
+use rules::Rule;
 use skep_proto::{Code, Error};
 
 use super::Content;
 use crate::store::Result;
 
 const MAX_INDEXES: usize = 20;
-const MAX_RULE: usize = 4 << 10;
 const MAX_PATH: usize = 255;
 
 /// Refuses a definition that could not be in force, with every place where it is wrong.
@@ -30,16 +30,16 @@ pub(super) fn content(content: &Content) -> Result<()> {
             error = error.at(format!("/indexes/{i}"), "is named twice");
         }
     }
-    let rules = &content.rules;
+    let given = &content.rules;
     for (verb, rule) in [
-        ("list", &rules.list),
-        ("get", &rules.get),
-        ("create", &rules.create),
-        ("update", &rules.update),
-        ("delete", &rules.delete),
+        ("list", &given.list),
+        ("get", &given.get),
+        ("create", &given.create),
+        ("update", &given.update),
+        ("delete", &given.delete),
     ] {
-        if rule.as_ref().is_some_and(|rule| rule.len() > MAX_RULE) {
-            error = error.at(format!("/rules/{verb}"), format!("a rule has at most {MAX_RULE} bytes"));
+        if let Some(Err(fault)) = rule.as_deref().map(Rule::compile) {
+            error = error.at(format!("/rules/{verb}"), fault.to_string());
         }
     }
     if error.violations.is_empty() { Ok(()) } else { Err(error) }

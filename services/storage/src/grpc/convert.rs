@@ -2,8 +2,12 @@
 
 use prost_types::Timestamp;
 use skep_proto::v1;
+use uuid::Uuid;
 
-use crate::{records::Record, store::Definition};
+use crate::{
+    records::Record,
+    store::{Account, Definition, Session},
+};
 
 pub(super) fn record(collection: &str, record: Record) -> v1::Record {
     let row = record.row;
@@ -35,7 +39,27 @@ pub(super) fn collection(definition: &Definition) -> v1::Collection {
     }
 }
 
-fn etag(mutation: uuid::Uuid) -> String {
+pub(super) fn account(account: &Account) -> v1::Account {
+    v1::Account {
+        name: format!("accounts/{}", account.id),
+        login: account.login.clone(),
+        roles: account.roles.clone(),
+        disabled: account.disabled,
+        create_time: Some(timestamp(account.created_at)),
+        update_time: Some(timestamp(account.updated_at)),
+    }
+}
+
+pub(super) fn session(account: Uuid, id: Uuid, session: Session) -> v1::Session {
+    v1::Session {
+        name: format!("accounts/{account}/sessions/{id}"),
+        create_time: Some(timestamp(session.created_at)),
+        expire_time: Some(timestamp(session.expires_at)),
+        user_agent: session.user_agent,
+    }
+}
+
+fn etag(mutation: Uuid) -> String {
     format!("\"{}\"", mutation.simple())
 }
 

@@ -13,8 +13,10 @@ use std::sync::Arc;
 
 pub use self::server::{contract, serve};
 use crate::{
+    accounts::Accounts,
     collections::Collections,
     records::Records,
+    sessions::Sessions,
     store::{Result, Store},
 };
 
@@ -23,6 +25,8 @@ pub struct Engine {
     store: Arc<dyn Store>,
     collections: Collections,
     records: Records,
+    accounts: Accounts,
+    sessions: Sessions,
 }
 
 impl Engine {
@@ -30,7 +34,14 @@ impl Engine {
     pub fn new(store: Arc<dyn Store>) -> Self {
         let collections = Collections::new(Arc::clone(&store));
         let records = Records::new(Arc::clone(&store), collections.clone());
-        Self { store, collections, records }
+        let accounts = Accounts::new(Arc::clone(&store));
+        let sessions = Sessions::new(Arc::clone(&store), accounts.clone());
+        Self { store, collections, records, accounts, sessions }
+    }
+
+    /// The accounts, for who needs no contract.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     /// Whether the store can serve reads and writes now.

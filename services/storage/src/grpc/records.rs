@@ -63,8 +63,8 @@ impl RecordService for Engine {
     async fn update_record(&self, request: Request<UpdateRecordRequest>) -> Answer<UpdateRecordResponse> {
         let work = async |asked: UpdateRecordRequest| {
             let v1::Record { name, data, etag, .. } = data(asked.record)?;
-            let naming = naming!(asked);
-            let (record, created) = self.records.update(&name, data, &etag, asked.allow_missing, naming).await?;
+            let (missing, judged, naming) = (asked.allow_missing, &asked.judged_etag, naming!(asked));
+            let (record, created) = self.records.update(&name, data, &etag, missing, judged, naming).await?;
             Ok(UpdateRecordResponse { record: Some(convert::record(parent(&name), record)), created })
         };
         observed("UpdateRecord", request, work).await
@@ -77,7 +77,8 @@ impl RecordService for Engine {
                 Some(Asked::JsonPatch(text)) => Patch::Json(text),
                 None => return Err(Error::new(Code::InvalidBody, "the patch is missing").at("", "is missing")),
             };
-            let record = self.records.patch(&asked.name, &patch, &asked.etag, naming!(asked)).await?;
+            let (etag, judged, naming) = (&asked.etag, &asked.judged_etag, naming!(asked));
+            let record = self.records.patch(&asked.name, &patch, etag, judged, asked.validate_only, naming).await?;
             Ok(PatchRecordResponse { record: Some(convert::record(parent(&asked.name), record)) })
         };
         observed("PatchRecord", request, work).await
@@ -85,7 +86,7 @@ impl RecordService for Engine {
 
     async fn delete_record(&self, request: Request<DeleteRecordRequest>) -> Answer<DeleteRecordResponse> {
         let work = async |asked: DeleteRecordRequest| {
-            self.records.delete(&asked.name, &asked.etag, naming!(asked)).await?;
+            self.records.delete(&asked.name, &asked.etag, &asked.judged_etag, naming!(asked)).await?;
             Ok(DeleteRecordResponse {})
         };
         observed("DeleteRecord", request, work).await

@@ -1,40 +1,76 @@
-use skep_proto::{
-    Code, Error,
-    v1::{session_service_server::SessionService, *},
-};
+use prost_types::Duration;
+use skep_proto::v1::{session_service_server::SessionService, *};
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{Engine, observe::observed};
+use super::{Engine, convert, observe::observed};
+use crate::names;
 
 type Answer<T> = Result<Response<T>, Status>;
-
-fn not_yet() -> Error {
-    Error::new(Code::Unsupported, "there are no accounts yet")
-}
 
 #[async_trait]
 impl SessionService for Engine {
     async fn create_session(&self, request: Request<CreateSessionRequest>) -> Answer<CreateSessionResponse> {
-        observed("CreateSession", request, async |_| Err(not_yet())).await
+        let work = async |asked: CreateSessionRequest| {
+            let CreateSessionRequest { login, password, lifetime, user_agent } = asked;
+            let lifetime = lifetime.as_ref().map(micros);
+            let (account, session, token) = self.sessions.create(&login, &password, lifetime, user_agent).await?;
+            Ok(CreateSessionResponse {
+                session: Some(convert::session(account.id, token.session(), session)),
+                account: Some(convert::account(&account)),
+                token: token.reveal(),
+            })
+        };
+        observed("CreateSession", request, work).await
     }
 
     async fn get_session(&self, request: Request<GetSessionRequest>) -> Answer<GetSessionResponse> {
-        observed("GetSession", request, async |_| Err(not_yet())).await
+        let work = async |asked: GetSessionRequest| {
+            let (account, id) = names::session(&asked.name)?;
+            let (account, session) = self.sessions.get(account, id).await?;
+            let session = Some(convert::session(account.id, id, session));
+            Ok(GetSessionResponse { session, account: Some(convert::account(&account)) })
+        };
+        observed("GetSession", request, work).await
     }
 
     async fn list_sessions(&self, request: Request<ListSessionsRequest>) -> Answer<ListSessionsResponse> {
-        observed("ListSessions", request, async |_| Err(not_yet())).await
+        let work = async |asked: ListSessionsRequest| {
+            let account = names::account(&asked.parent)?;
+            let (page, next_page_token) = self.sessions.list(account, asked.page_size, &asked.page_token).await?;
+            let sessions = page.into_iter().map(|(id, session)| convert::session(account, id, session)).collect();
+            Ok(ListSessionsResponse { sessions, next_page_token })
+        };
+        observed("ListSessions", request, work).await
     }
 
     async fn extend_session(&self, request: Request<ExtendSessionRequest>) -> Answer<ExtendSessionResponse> {
-        observed("ExtendSession", request, async |_| Err(not_yet())).await
+        let work = async |asked: ExtendSessionRequest| {
+            let (account, id) = names::session(&asked.name)?;
+            let session = self.sessions.extend(account, id, asked.lifetime.as_ref().map(micros)).await?;
+            Ok(ExtendSessionResponse { session: Some(convert::session(account, id, session)) })
+        };
+        observed("ExtendSession", request, work).await
     }
 
     async fn delete_session(&self, request: Request<DeleteSessionRequest>) -> Answer<DeleteSessionResponse> {
-        observed("DeleteSession", request, async |_| Err(not_yet())).await
+        let work = async |asked: DeleteSessionRequest| {
+            let (account, id) = names::session(&asked.name)?;
+            self.sessions.delete(account, id).await?;
+            Ok(DeleteSessionResponse {})
+        };
+        observed("DeleteSession", request, work).await
     }
 
     async fn end_sessions(&self, request: Request<EndSessionsRequest>) -> Answer<EndSessionsResponse> {
-        observed("EndSessions", request, async |_| Err(not_yet())).await
+        let work = async |asked: EndSessionsRequest| {
+            self.accounts.end_sessions(names::account(&asked.parent)?).await?;
+            Ok(EndSessionsResponse {})
+        };
+        observed("EndSessions", request, work).await
     }
+}
+
+/// In microseconds.
+fn micros(duration: &Duration) -> i64 {
+    duration.seconds.saturating_mul(1_000_000).saturating_add(i64::from(duration.nanos) / 1000)
 }

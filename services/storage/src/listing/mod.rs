@@ -3,9 +3,10 @@
 mod token;
 
 use skep_proto::{Code, Error};
+use uuid::Uuid;
 
 pub(crate) use self::token::{decode, encode};
-use crate::store::Result;
+use crate::store::{Position, Result};
 
 /// Records of a page when the caller does not say.
 const PAGE: usize = 30;
@@ -21,4 +22,15 @@ pub(crate) fn page_size(asked: i32) -> Result<usize> {
         Ok(asked) => Ok(asked.min(MAX_PAGE)),
         Err(_) => Err(Error::new(Code::InvalidArgument, "page_size cannot be negative")),
     }
+}
+
+/// A token for what comes after `id` in a listing by ids.
+pub(crate) fn encode_id(query: &[&[u8]], id: Uuid) -> String {
+    encode(query, &Position { created_at: 0, id: id.to_string() })
+}
+
+/// The id that such a token tells; `None` for the beginning.
+pub(crate) fn decode_id(query: &[&[u8]], token: &str) -> Result<Option<Uuid>> {
+    let position = (!token.is_empty()).then(|| decode(query, token)).transpose()?;
+    Ok(position.and_then(|position| Uuid::try_parse(&position.id).ok()))
 }

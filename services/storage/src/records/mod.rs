@@ -1,6 +1,7 @@
 //! The rules of records: identity, conditions, idempotency, listings. The same over every store.
 
 pub mod data;
+mod filter;
 mod naming;
 pub mod patch;
 mod write;
@@ -11,14 +12,18 @@ use bytes::Bytes;
 use skep_proto::{Code, Error, mutation};
 use uuid::Uuid;
 
-use self::write::Turns;
+pub(crate) use self::naming::given_mutation;
+use self::{
+    naming::Named,
+    write::{Turns, Written, missing},
+};
 pub use self::{naming::Naming, patch::Patch};
 use crate::{
     collections::Collections,
-    condition::Condition,
+    condition::{Condition, Judged},
     listing::{self, PAGE_BYTES, page_size},
     names,
-    store::{Bounds, Effect, Key, Next, Result, Row, Store},
+    store::{Bounds, Effect, Key, Next, Result, Row, Selection, Store},
 };
 
 /// A record with its id.
@@ -63,9 +68,7 @@ impl Records {
                 Some(_) => Err(write::exists(id)),
                 None => Ok(Next::Data(data.clone(), naming.owner())),
             };
-            let row = write::apply(&*self.store, &self.turns, Key { collection, id }, named, Condition::Any, change)
-                .await?
-                .row;
+            let row = self.write(Key { collection, id }, named, Judged::Nothing, Condition::Any, change).await?.row;
             return Ok(Record { id: id.to_owned(), row });
         }
         let Some(keyed) = &named.key else { return self.create_fresh(collection, data, named.mutation, naming).await };
@@ -84,12 +87,16 @@ impl Records {
     }
 
     /// Replaces a record's data, or makes the record where `allow_missing` is given; then `true` says that it did.
+    ///
+    /// `judged` is the entity tag of what the caller judged its rules on, `-` for no record, empty for nothing: where
+    /// something else is stored the write is refused as `overtaken`, whatever `etag` demands.
     pub async fn update(
         &self,
         name: &str,
         data: Bytes,
         etag: &str,
         allow_missing: bool,
+        judged: &str,
         naming: Naming<'_>,
     ) -> Result<(Record, bool)> {
         let (collection, id) = self.locate(name).await?;
@@ -103,31 +110,46 @@ impl Records {
             None if allow_missing => Err(Error::new(Code::PreconditionFailed, "there is no such record")),
             None => Err(missing(id)),
         };
-        let written = write::apply(&*self.store, &self.turns, Key { collection, id }, named, condition, change).await?;
+        let written = self.write(Key { collection, id }, named, Judged::parse(judged), condition, change).await?;
         Ok((Record { id: id.to_owned(), row: written.row }, written.effect == Effect::Created))
     }
 
-    /// Changes parts of a record's data.
-    pub async fn patch(&self, name: &str, patch: &Patch, etag: &str, naming: Naming<'_>) -> Result<Record> {
+    /// Changes parts of a record's data, under `judged` as in [`update`](Self::update).
+    ///
+    /// With `validate_only` nothing is written and no key noted; the record is answered with the data that it would
+    /// have, and all else as it is.
+    pub async fn patch(
+        &self,
+        name: &str,
+        patch: &Patch,
+        etag: &str,
+        judged: &str,
+        validate_only: bool,
+        naming: Naming<'_>,
+    ) -> Result<Record> {
         let (collection, id) = self.locate(name).await?;
         let (kind, text): (&[u8], _) = match patch {
             Patch::Merge(text) => (b"merge", text),
             Patch::Json(text) => (b"json", text),
         };
         let named = naming.resolve(collection, &[b"patch", id.as_bytes(), kind, text, etag.as_bytes()])?;
-        let condition = Condition::parse(etag);
+        let (key, judged, condition) = (Key { collection, id }, Judged::parse(judged), Condition::parse(etag));
         let patch = patch.read()?;
-        let change = |row: Option<&Row>| {
-            let row = row.ok_or_else(|| missing(id))?;
+        let patched = |row: &Row| {
             condition.admit(row.mutation())?;
-            Ok(Next::Data(patch.apply(&row.data)?, None))
+            patch.apply(&row.data)
         };
-        let written = write::apply(&*self.store, &self.turns, Key { collection, id }, named, condition, change).await?;
-        Ok(Record { id: id.to_owned(), row: written.row })
+        let row = if validate_only {
+            write::preview(&*self.store, key, named, judged, patched).await?
+        } else {
+            let change = |row: Option<&Row>| Ok(Next::Data(patched(row.ok_or_else(|| missing(id))?)?, None));
+            self.write(key, named, judged, condition, change).await?.row
+        };
+        Ok(Record { id: id.to_owned(), row })
     }
 
-    /// Deletes a record.
-    pub async fn delete(&self, name: &str, etag: &str, naming: Naming<'_>) -> Result<()> {
+    /// Deletes a record, under `judged` as in [`update`](Self::update).
+    pub async fn delete(&self, name: &str, etag: &str, judged: &str, naming: Naming<'_>) -> Result<()> {
         let (collection, id) = self.locate(name).await?;
         let named = naming.resolve(collection, &[b"delete", id.as_bytes(), etag.as_bytes()])?;
         let condition = Condition::parse(etag);
@@ -135,24 +157,35 @@ impl Records {
             condition.admit(row.ok_or_else(|| missing(id))?.mutation())?;
             Ok(Next::Deleted)
         };
-        write::apply(&*self.store, &self.turns, Key { collection, id }, named, condition, change).await.map(drop)
+        self.write(Key { collection, id }, named, Judged::parse(judged), condition, change).await.map(drop)
     }
 
     /// A page of `collections/{collection}`, newest first, and the token of the next.
     pub async fn list(&self, parent: &str, query: &Query<'_>) -> Result<(Vec<Record>, String)> {
         let collection = self.collections.find(names::collection(parent)?).await?.uid;
-        if !query.filter.is_empty() {
-            return Err(Error::new(Code::Unsupported, "filter is not supported yet"));
-        }
+        let owner = (!query.filter.is_empty()).then(|| filter::owner(query.filter)).transpose()?;
         if !matches!(query.order_by, "" | "created_at desc") {
             return Err(Error::new(Code::Unsupported, "order_by can only be \"created_at desc\""));
         }
-        let bound: [&[u8]; 2] = [b"records", collection.as_bytes()];
+        let mut bound: Vec<&[u8]> = vec![b"records", collection.as_bytes()];
+        bound.extend(owner.as_ref().map(String::as_bytes));
+        let selection = owner.as_deref().map_or(Selection::All, Selection::OwnedBy);
         let after = (!query.page_token.is_empty()).then(|| listing::decode(&bound, query.page_token)).transpose()?;
         let bounds = Bounds { records: page_size(query.page_size)?, bytes: PAGE_BYTES };
-        let page = self.store.scan(collection, after.as_ref(), bounds).await?;
+        let page = self.store.scan(collection, selection, after.as_ref(), bounds).await?;
         let records = page.records.into_iter().map(|(id, row)| Record { id, row }).collect();
         Ok((records, page.next.map(|next| listing::encode(&bound, &next)).unwrap_or_default()))
+    }
+
+    async fn write(
+        &self,
+        key: Key<'_>,
+        named: Named,
+        judged: Judged,
+        condition: Condition,
+        change: impl Fn(Option<&Row>) -> Result<Next>,
+    ) -> Result<Written> {
+        write::apply(&*self.store, &self.turns, key, named, judged, condition, change).await
     }
 
     async fn locate<'n>(&self, name: &'n str) -> Result<(Uuid, &'n str)> {
@@ -168,12 +201,8 @@ pub struct Query<'a> {
     pub page_size: i32,
     /// Of the page before.
     pub page_token: &'a str,
-    /// AIP-160.
+    /// AIP-160; so far `owner = "…"` alone.
     pub filter: &'a str,
     /// A field, and `desc`.
     pub order_by: &'a str,
-}
-
-fn missing(id: &str) -> Error {
-    Error::new(Code::RecordNotFound, format!("there is no record with the id {id}"))
 }

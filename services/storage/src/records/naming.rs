@@ -14,7 +14,7 @@ const MAX_AGE: i64 = 5 * 60 * 1_000_000;
 /// store must know by then how it divides that time.
 const MAX_AHEAD: i64 = 60 * 1_000_000;
 /// The longest account id, in bytes.
-const MAX_CALLER: usize = 128;
+const MAX_ACCOUNT: usize = 128;
 
 /// As the caller gives it; empty is none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,12 +52,10 @@ pub(super) struct Keyed {
 impl Naming<'_> {
     /// Names the write that `request` (its parts: what, where, with which content) asks for.
     pub(super) fn resolve(&self, collection: Uuid, request: &[&[u8]]) -> Result<Named> {
-        if self.caller.len() > MAX_CALLER {
-            return Err(Error::new(Code::InvalidArgument, format!("caller has at most {MAX_CALLER} bytes")));
-        }
+        check_account(self.caller)?;
         let again = self.attempt > 0;
         if self.idempotency_key.is_empty() {
-            return Ok(Named { mutation: self.given_mutation()?, again, key: None });
+            return Ok(Named { mutation: given_mutation(self.mutation_id)?, again, key: None });
         }
         if self.idempotency_key.chars().count() > MAX_KEY {
             return Err(Error::new(
@@ -73,26 +71,33 @@ impl Naming<'_> {
         Ok(Named { mutation: derive(b"mutation"), again, key: Some(key) })
     }
 
-    fn given_mutation(&self) -> Result<Uuid> {
-        if self.mutation_id.is_empty() {
-            return Ok(mutation::new());
-        }
-        let given = Uuid::try_parse(self.mutation_id).ok();
-        let now = mutation::now();
-        let near = now - MAX_AGE..=now + MAX_AHEAD;
-        let recent = |id: &Uuid| mutation::time(*id).is_some_and(|time| near.contains(&time));
-        given.filter(recent).ok_or_else(|| {
-            Error::new(
-                Code::InvalidArgument,
-                "mutation_id is a UUIDv7 made for this call, at most five minutes ago, by a clock that is at most a minute ahead of ours; leave it empty to have one made",
-            )
-        })
-    }
-
     /// The account that owns what the write makes.
     pub(super) fn owner(&self) -> Option<String> {
         (!self.caller.is_empty()).then(|| self.caller.to_owned())
     }
+}
+
+/// The mutation id that the caller gave, or a new one if that is empty.
+pub(crate) fn given_mutation(id: &str) -> Result<Uuid> {
+    if id.is_empty() {
+        return Ok(mutation::new());
+    }
+    let given = Uuid::try_parse(id).ok();
+    let now = mutation::now();
+    let near = now - MAX_AGE..=now + MAX_AHEAD;
+    let recent = |id: &Uuid| mutation::time(*id).is_some_and(|time| near.contains(&time));
+    given.filter(recent).ok_or_else(|| {
+        Error::new(
+            Code::InvalidArgument,
+            "mutation_id is a UUIDv7 made for this call, at most five minutes ago, by a clock that is at most a minute ahead of ours; leave it empty to have one made",
+        )
+    })
+}
+
+/// Refuses what is too long to be an account's id.
+pub(super) fn check_account(id: &str) -> Result<()> {
+    let too_long = || Error::new(Code::InvalidArgument, format!("an account's id has at most {MAX_ACCOUNT} bytes"));
+    (id.len() <= MAX_ACCOUNT).then_some(()).ok_or_else(too_long)
 }
 
 /// The first half of the SHA-256 of the parts, each with its length before it.

@@ -5,12 +5,13 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use skep_proto::{Code, Error, mutation};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::naming::{Keyed, Named};
 use crate::{
-    condition::Condition,
+    condition::{Condition, Judged},
     store::{Applied, Effect, HISTORY, Key, Next, Note, Result, Row, SOFT_ROW_MICROS, Store, Swap},
 };
 
@@ -47,13 +48,14 @@ pub(super) struct Written {
 
 /// Makes the write that `change` says of the record as it stands (`None`: there is none).
 ///
-/// The condition of the write is the row's newest mutation, so `change` was judged on what is replaced. It admits only
-/// what `condition` does.
+/// The condition of the write is the row's newest mutation, so `judged` and `change` are judged on what is replaced.
+/// `change` admits only what `condition` does.
 pub(super) async fn apply(
     store: &dyn Store,
     turns: &Turns,
     key: Key<'_>,
     named: Named,
+    judged: Judged,
     condition: Condition,
     change: impl Fn(Option<&Row>) -> Result<Next>,
 ) -> Result<Written> {
@@ -73,8 +75,9 @@ pub(super) async fn apply(
                 "the record changed too often since an earlier attempt to tell whether that was made: read the record",
             ));
         }
-        let next = change(stored.as_ref().filter(|row| row.is_alive()))?;
-        let row = match (&stored, next) {
+        let alive = stored.as_ref().filter(|row| row.is_alive());
+        judged.admit(alive.map(Row::mutation))?;
+        let row = match (&stored, change(alive)?) {
             (Some(stored), next) => stored.then(named.mutation, mutation::now(), next),
             (None, Next::Data(data, owner)) => Row::first(named.mutation, mutation::now(), owner, data),
             (None, Next::Deleted) => return Err(Error::new(Code::RecordNotFound, "there is nothing to delete")),
@@ -85,6 +88,24 @@ pub(super) async fn apply(
         }
     }
     Err(contended())
+}
+
+/// The record as a write of what `change` says would leave it; all that is not data is that of the record as it stands.
+pub(super) async fn preview(
+    store: &dyn Store,
+    key: Key<'_>,
+    named: Named,
+    judged: Judged,
+    change: impl Fn(&Row) -> Result<Bytes>,
+) -> Result<Row> {
+    let stored = store.read(key).await?;
+    if let Some(effect) = stored.as_ref().and_then(|row| row.effect_of(named.mutation)) {
+        return Ok(repeated(stored, effect)?.row);
+    }
+    let alive = stored.filter(Row::is_alive);
+    judged.admit(alive.as_ref().map(Row::mutation))?;
+    let row = alive.ok_or_else(|| missing(key.id))?;
+    Ok(Row { data: change(&row)?, ..row })
 }
 
 /// Makes the record that an idempotency key names. Its row keeps the request's fingerprint for good.
@@ -163,6 +184,10 @@ fn repeated(stored: Option<Row>, effect: Effect) -> Result<Written> {
         Some(row) if row.is_alive() || effect == Effect::Deleted => Ok(Written { row, effect }),
         _ => Err(Error::new(Code::RecordDeleted, "this write was made, and the record is deleted since")),
     }
+}
+
+pub(super) fn missing(id: &str) -> Error {
+    Error::new(Code::RecordNotFound, format!("there is no record with the id {id}"))
 }
 
 pub(super) fn exists(id: &str) -> Error {

@@ -1,10 +1,13 @@
 //! Values as stores keep them: Protocol Buffers, so that a later version adds fields and reads old files.
 
+mod accounts;
+
 use bytes::Bytes;
 use prost::Message;
 use skep_proto::{Code, Error, v1::Rules};
 use uuid::Uuid;
 
+pub(super) use self::accounts::{decode_account, decode_session, encode_account, encode_session};
 use super::{Applied, Definition, Effect, Note, Result, Row};
 
 const APPLIED: usize = 17;

@@ -4,6 +4,7 @@
 //! conditional write names the mutation it replaces, and nothing spans two records. Background
 //! work is asked for in bounded steps.
 
+mod account;
 pub mod cassandra;
 mod codec;
 #[cfg(feature = "conformance")]
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 use skep_proto::Error;
 use uuid::Uuid;
 
+pub use account::{Account, AccountStore, DELETED_ACCOUNT_MICROS, MARGIN, MAX_LIFETIME, Session, Stage};
 pub use definition::Definition;
 pub use row::{Applied, Effect, HISTORY, Next, Note, Row, SOFT_ROW_MICROS};
 
@@ -38,6 +40,15 @@ pub struct Position {
     pub created_at: i64,
     /// Its id.
     pub id: String,
+}
+
+/// Which records of a collection are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selection<'a> {
+    /// All of them.
+    All,
+    /// Those that this account made.
+    OwnedBy(&'a str),
 }
 
 /// How much a page may hold. The first record always fits.
@@ -70,12 +81,12 @@ pub enum Dropped {
     Stale,
 }
 
-/// A database of records and definitions.
+/// A database of records and definitions, and of accounts.
 ///
 /// A write that returned `Ok` is durable and seen by every later read. One that failed may or may
 /// not have been made; repeating it with the same mutation id is safe.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: AccountStore {
     /// Whether reads and writes can be served now.
     async fn ready(&self) -> Result<()>;
 
@@ -95,8 +106,15 @@ pub trait Store: Send + Sync + 'static {
     /// `collection_not_found` once the collection is dropped.
     async fn swap(&self, key: Key<'_>, expected: Option<Uuid>, row: Row) -> Result<Swap<Row>>;
 
-    /// The live records of a collection before `after`, newest first.
-    async fn scan(&self, collection: Uuid, after: Option<&Position>, bounds: Bounds) -> Result<Page>;
+    /// The live records of a collection that `selection` names, before `after`, newest first. What it costs does not grow
+    /// with the records that are not selected.
+    async fn scan(
+        &self,
+        collection: Uuid,
+        selection: Selection<'_>,
+        after: Option<&Position>,
+        bounds: Bounds,
+    ) -> Result<Page>;
 
     /// What is noted under an idempotency key.
     async fn noted(&self, key: Uuid) -> Result<Option<Note>>;

@@ -34,7 +34,7 @@ pub struct Applied {
 pub struct Row {
     /// JSON text; empty in a soft row.
     pub data: Bytes,
-    /// The account that made the record.
+    /// The account that made the record. A soft row keeps it, for who takes the record out of its owner's list.
     pub owner: Option<String>,
     /// Microseconds since the epoch.
     pub created_at: i64,
@@ -70,14 +70,14 @@ impl Row {
         self.history.iter().find(|applied| applied.mutation == mutation).map(|applied| applied.effect)
     }
 
-    /// The row after one more mutation at `now`. What is deleted loses its data and owner; what is made again counts on.
+    /// The row after one more mutation at `now`. What is deleted loses its data; what is made again counts on.
     #[must_use]
     pub fn then(&self, mutation: Uuid, now: i64, next: Next) -> Self {
         let now = now.max(self.updated_at);
         let (data, owner, created_at, effect) = match next {
             Next::Data(data, _) if self.is_alive() => (data, self.owner.clone(), self.created_at, Effect::Updated),
             Next::Data(data, owner) => (data, owner, now, Effect::Created),
-            Next::Deleted => (Bytes::new(), None, self.created_at, Effect::Deleted),
+            Next::Deleted => (Bytes::new(), self.owner.clone(), self.created_at, Effect::Deleted),
         };
         let version = if effect == Effect::Deleted { self.version } else { self.version + 1 };
         let newest = Applied { mutation, effect };

@@ -8,7 +8,7 @@ use crate::http::{call::Call, path::CollectionPath, precondition, problem::Fault
 
 /// Delete a collection
 ///
-/// Refused while it holds records, unless forced.
+/// Refused while it holds records, unless forced. For administrators.
 #[utoipa::path(
     delete,
     path = "/v1/collections/{collection}",
@@ -29,9 +29,11 @@ pub(super) async fn delete(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<StatusCode, Fault> {
+    call.caller().administrator()?;
     precondition::refuse(&headers, &[IF_MATCH, IF_NONE_MATCH])?;
     let [force] = query::parameters(&uri, ["force"])?;
     let message = DeleteCollectionRequest { name: path.name(), force: query::flag("force", force.as_deref())? };
     call.ask(message, |backend, request| backend.delete_collection(request)).await?;
+    call.shared.definitions.forget(&path.name()).await;
     Ok(StatusCode::NO_CONTENT)
 }

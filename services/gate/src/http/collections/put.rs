@@ -23,7 +23,7 @@ use crate::http::{
 
 /// Define or redefine a collection
 ///
-/// The whole definition: what is absent is none.
+/// The whole definition: what is absent is none. For administrators.
 #[utoipa::path(
     put,
     path = "/v1/collections/{collection}",
@@ -44,6 +44,7 @@ use crate::http::{
     )
 )]
 pub(super) async fn put(call: Call, path: CollectionPath, request: Request) -> Result<Response, Fault> {
+    call.caller().administrator()?;
     let (head, _, body) = call.receive(request, &[JSON]).await?;
     precondition::refuse(&head.headers, &[IF_NONE_MATCH])?;
     let etag = demanded(&head.headers)?;
@@ -57,6 +58,7 @@ pub(super) async fn put(call: Call, path: CollectionPath, request: Request) -> R
         Code::CollectionNotFound if must_exist => Error { code: Code::PreconditionFailed, ..error },
         _ => error,
     })?;
+    call.shared.definitions.forget(&path.name()).await;
     json::collection(if written.created { StatusCode::CREATED } else { StatusCode::OK }, written.collection)
 }
 

@@ -6,14 +6,17 @@ use http::{
 use skep_proto::v1::CreateRecordRequest;
 
 use super::{Names, envelope};
-use crate::http::{
-    body::JSON,
-    call::Call,
-    json,
-    path::CollectionPath,
-    precondition,
-    problem::Fault,
-    schema::{NewRecord, Problem, Record},
+use crate::{
+    access::Verb,
+    http::{
+        body::JSON,
+        call::Call,
+        json,
+        path::CollectionPath,
+        precondition,
+        problem::Fault,
+        schema::{NewRecord, Problem, Record},
+    },
 };
 
 /// Make a record
@@ -40,13 +43,17 @@ pub(super) async fn create(call: Call, path: CollectionPath, request: Request) -
     precondition::refuse(&head.headers, &[IF_MATCH, IF_NONE_MATCH])?;
     let names = Names::new(&head.headers)?;
     let (record, id) = envelope(&body)?;
+    let access = call.access(path.name()).await?;
+    if !access.admits(Verb::Create, None, Some(&record.data)) {
+        return Err(Fault(access.refusal()));
+    }
     let message = CreateRecordRequest {
         parent: path.name(),
         record_id: id.unwrap_or_default(),
         record: Some(record),
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
-        caller: call.caller(),
+        caller: call.caller().account(),
         attempt: 0,
     };
     let made = call.ask(message, |backend, request| backend.create_record(request)).await?;

@@ -1,8 +1,17 @@
 use http::{HeaderMap, StatusCode, header::IF_NONE_MATCH};
-use skep_proto::{Code, v1::DeleteRecordRequest};
+use skep_proto::{
+    Code, Error,
+    v1::{DeleteRecordRequest, DeleteRecordResponse, Record},
+};
 
-use super::{Names, demanded};
-use crate::http::{call::Call, path::RecordPath, precondition, problem::Fault, schema::Problem};
+use super::{
+    Names,
+    judged::{self, Write},
+};
+use crate::{
+    access::{Access, Verb},
+    http::{call::Call, path::RecordPath, precondition, problem::Fault, schema::Problem},
+};
 
 /// Delete a record
 #[utoipa::path(
@@ -26,13 +35,43 @@ pub(super) async fn delete(call: Call, path: RecordPath, headers: HeaderMap) -> 
     let names = Names::new(&headers)?;
     let message = DeleteRecordRequest {
         name: path.name(),
-        etag: demanded(&call, &path, &headers, Code::RecordNotFound).await?,
+        etag: String::new(),
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
-        caller: call.caller(),
+        caller: call.caller().account(),
         attempt: 0,
         judged_etag: String::new(),
     };
-    call.ask(message, |backend, request| backend.delete_record(request)).await?;
+    judged::write(&call, &path, &headers, message).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+impl Write for DeleteRecordRequest {
+    type Answer = DeleteRecordResponse;
+
+    const MISSING: Code = Code::RecordNotFound;
+
+    fn is_keyed(&self) -> bool {
+        !self.idempotency_key.is_empty()
+    }
+
+    fn on(self, etag: String, judged_etag: String) -> Self {
+        Self { etag, judged_etag, ..self }
+    }
+
+    fn verdict(&self, access: &Access) -> Option<bool> {
+        (!access.uses_record(Verb::Delete)).then(|| access.admits(Verb::Delete, None, None))
+    }
+
+    async fn admits(&self, _: &Call, access: &Access, record: Option<&Record>) -> Result<bool, Error> {
+        Ok(access.admits(Verb::Delete, record, None))
+    }
+
+    async fn send(self, call: &Call) -> Result<Self::Answer, Error> {
+        call.ask(self, |backend, request| backend.delete_record(request)).await
+    }
+
+    fn shown(_: &Self::Answer) -> Option<&Record> {
+        None
+    }
 }

@@ -3,15 +3,18 @@ use http::{
     HeaderMap, StatusCode,
     header::{IF_MATCH, IF_NONE_MATCH},
 };
-use skep_proto::v1::GetRecordRequest;
 
-use crate::http::{
-    call::Call,
-    json,
-    path::RecordPath,
-    precondition,
-    problem::Fault,
-    schema::{Problem, Record},
+use super::stored;
+use crate::{
+    access::{Verb, missing},
+    http::{
+        call::Call,
+        json,
+        path::RecordPath,
+        precondition,
+        problem::Fault,
+        schema::{Problem, Record},
+    },
 };
 
 /// Read a record
@@ -35,13 +38,20 @@ use crate::http::{
 pub(super) async fn get(call: Call, path: RecordPath, headers: HeaderMap) -> Result<Response, Fault> {
     let demanded = precondition::parse(&headers, &IF_MATCH)?;
     let known = precondition::parse(&headers, &IF_NONE_MATCH)?;
-    let message = GetRecordRequest { name: path.name() };
-    let record = call.ask(message, |backend, request| backend.get_record(request)).await?.record;
-    if let (Some(record), Some(demanded)) = (&record, &demanded) {
+    let access = call.access(path.parent()).await?;
+    if !access.uses_record(Verb::Get) && !access.admits(Verb::Get, None, None) {
+        return Err(Fault(access.refusal_of(&path.id, None)));
+    }
+    let record = stored(&call, &path).await?;
+    if !access.admits(Verb::Get, record.as_ref(), None) {
+        return Err(Fault(access.refusal_of(&path.id, record.as_ref())));
+    }
+    let record = record.ok_or_else(|| missing(&path.id))?;
+    if let Some(demanded) = &demanded {
         demanded.met_by(&record.etag)?;
     }
-    match (&record, known) {
-        (Some(record), Some(known)) if known.matches_weakly(&record.etag) => json::not_modified(&record.etag),
-        _ => json::record(StatusCode::OK, record, None),
+    match known {
+        Some(known) if known.matches_weakly(&record.etag) => json::not_modified(&record.etag),
+        _ => json::record(StatusCode::OK, Some(record), None),
     }
 }

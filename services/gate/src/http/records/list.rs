@@ -2,8 +2,12 @@ use std::borrow::Cow;
 
 use axum::response::Response;
 use http::{HeaderMap, Uri, header::IF_MATCH};
-use skep_proto::{Code, Error, v1::ListRecordsRequest};
+use skep_proto::{
+    Code, Error,
+    v1::{self, ListRecordsRequest},
+};
 
+use super::scan;
 use crate::http::{
     call::Call,
     json,
@@ -50,7 +54,7 @@ pub(super) async fn list(call: Call, path: CollectionPath, uri: Uri, headers: He
         filter: owned(filter),
         order_by: owned(order_by),
     };
-    let page = call.ask(message, |backend, request| backend.list_records(request)).await?;
-    let size = |record: &skep_proto::v1::Record| record.data.len();
+    let page = scan::page(&call, message).await?;
+    let size = |record: &v1::Record| record.data.len();
     json::page("records", &page.records, size, json::write_record, &page.next_page_token)
 }

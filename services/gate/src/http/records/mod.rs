@@ -3,9 +3,11 @@
 mod create;
 mod delete;
 mod get;
+mod judged;
 mod list;
 mod patch;
 mod replace;
+mod scan;
 
 use std::sync::Arc;
 
@@ -16,6 +18,8 @@ use skep_proto::{
     v1::{GetRecordRequest, Record},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::access;
 
 use super::{
     call::{Call, Shared},
@@ -87,15 +91,22 @@ async fn demanded(call: &Call, path: &RecordPath, headers: &HeaderMap, missing: 
         }
         _ => {}
     }
-    let found = call.ask(GetRecordRequest { name: path.name() }, |backend, request| backend.get_record(request)).await;
-    let record = match found {
-        Err(error) if error.code == Code::RecordNotFound => return Err(Error { code: missing, ..error }),
-        found => found?.record.unwrap_or_default(),
+    let Some(record) = stored(call, path).await? else {
+        return Err(Error { code: missing, ..access::missing(&path.id) });
     };
     let matching = tags.into_iter().find(|tag| *tag == record.etag);
     matching.map(ToOwned::to_owned).ok_or_else(|| {
         Error::new(Code::PreconditionFailed, "the record has none of the entity tags in If-Match; read it again")
     })
+}
+
+/// The record as it stands; `None` where there is none.
+async fn stored(call: &Call, path: &RecordPath) -> Result<Option<Record>, Error> {
+    let found = call.ask(GetRecordRequest { name: path.name() }, |backend, request| backend.get_record(request)).await;
+    match found {
+        Err(error) if error.code == Code::RecordNotFound => Ok(None),
+        found => Ok(found?.record),
+    }
 }
 
 #[cfg(test)]

@@ -2,21 +2,28 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header::IF_NONE_MATCH};
 use skep_proto::{
-    Code,
-    v1::{PatchRecordRequest, patch_record_request::Patch},
+    Code, Error,
+    v1::{self, PatchRecordRequest, PatchRecordResponse, patch_record_request::Patch},
 };
 
-use super::{Names, demanded};
-use crate::http::{
-    body::{JSON_PATCH, MERGE_PATCH},
-    call::Call,
-    json,
-    path::RecordPath,
-    precondition,
-    problem::Fault,
-    schema::{Problem, Record},
+use super::{
+    Names,
+    judged::{self, Write},
+};
+use crate::{
+    access::{Access, Verb},
+    http::{
+        body::{JSON_PATCH, MERGE_PATCH},
+        call::Call,
+        json,
+        path::RecordPath,
+        precondition,
+        problem::Fault,
+        schema::{Problem, Record},
+    },
 };
 
 /// Change parts of a record
@@ -62,14 +69,68 @@ async fn apply(call: Call, path: RecordPath, request: Request) -> Result<Respons
     let message = PatchRecordRequest {
         name: path.name(),
         patch: Some(if kind == 0 { Patch::MergePatch(body) } else { Patch::JsonPatch(body) }),
-        etag: demanded(&call, &path, &head.headers, Code::RecordNotFound).await?,
+        etag: String::new(),
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
-        caller: call.caller(),
+        caller: call.caller().account(),
         attempt: 0,
         judged_etag: String::new(),
         validate_only: false,
     };
-    let written = call.ask(message, |backend, request| backend.patch_record(request)).await?;
+    let written = judged::write(&call, &path, &head.headers, message).await?;
     json::record(StatusCode::OK, written.record, None)
+}
+
+impl Write for PatchRecordRequest {
+    type Answer = PatchRecordResponse;
+
+    const MISSING: Code = Code::RecordNotFound;
+
+    fn is_keyed(&self) -> bool {
+        !self.idempotency_key.is_empty()
+    }
+
+    fn on(self, etag: String, judged_etag: String) -> Self {
+        Self { etag, judged_etag, ..self }
+    }
+
+    fn verdict(&self, access: &Access) -> Option<bool> {
+        let looks = access.uses_record(Verb::Update) || access.uses_data(Verb::Update);
+        (!looks).then(|| access.admits(Verb::Update, None, None))
+    }
+
+    async fn admits(&self, call: &Call, access: &Access, record: Option<&v1::Record>) -> Result<bool, Error> {
+        let data = match record.filter(|_| access.uses_data(Verb::Update)) {
+            Some(record) => Some(foresee(self.clone(), call, record).await?),
+            None => None,
+        };
+        Ok(access.admits(Verb::Update, record, data.as_deref()))
+    }
+
+    async fn send(self, call: &Call) -> Result<Self::Answer, Error> {
+        call.ask(self, |backend, request| backend.patch_record(request)).await
+    }
+
+    fn shown(answer: &Self::Answer) -> Option<&v1::Record> {
+        answer.record.as_ref()
+    }
+}
+
+/// What `patch` makes of the data of `record`. One that does not fit makes nothing of it: that it does not is told only
+/// to who may change the record.
+async fn foresee(patch: PatchRecordRequest, call: &Call, record: &v1::Record) -> Result<Bytes, Error> {
+    let patch = PatchRecordRequest {
+        judged_etag: record.etag.clone(),
+        validate_only: true,
+        idempotency_key: String::new(),
+        mutation_id: String::new(),
+        ..patch
+    };
+    match call.ask(patch, |backend, request| backend.patch_record(request)).await {
+        Ok(foreseen) => Ok(foreseen.record.unwrap_or_default().data),
+        Err(error) if matches!(error.code, Code::PatchConflict | Code::InvalidPatch | Code::PayloadTooLarge) => {
+            Ok(record.data.clone())
+        }
+        Err(error) => Err(error),
+    }
 }

@@ -5,19 +5,25 @@ use http::{
 };
 use skep_proto::{
     Code, Error,
-    v1::{self, CreateRecordRequest, UpdateRecordRequest},
+    v1::{self, CreateRecordRequest, UpdateRecordRequest, UpdateRecordResponse},
 };
 
-use super::{Names, demanded, envelope};
-use crate::http::{
-    body::JSON,
-    call::Call,
-    json,
-    members::misshapen,
-    path::RecordPath,
-    precondition::{self, Condition},
-    problem::Fault,
-    schema::{Problem, Record, Replacement},
+use super::{
+    Names, envelope,
+    judged::{self, Write},
+};
+use crate::{
+    access::{Access, Verb},
+    http::{
+        body::JSON,
+        call::Call,
+        json,
+        members::misshapen,
+        path::RecordPath,
+        precondition::{self, Condition},
+        problem::Fault,
+        schema::{Problem, Record, Replacement},
+    },
 };
 
 /// Replace a record, or make it
@@ -64,17 +70,16 @@ pub(super) async fn replace(call: Call, path: RecordPath, request: Request) -> R
         }
         Some(Condition::Any) => return create_only(&call, path, record, names).await,
     }
-    let etag = demanded(&call, &path, headers, Code::PreconditionFailed).await?;
     let message = UpdateRecordRequest {
-        record: Some(v1::Record { name: path.name(), etag, ..record }),
+        record: Some(v1::Record { name: path.name(), ..record }),
         allow_missing: true,
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
-        caller: call.caller(),
+        caller: call.caller().account(),
         attempt: 0,
         judged_etag: String::new(),
     };
-    let written = call.ask(message, |backend, request| backend.update_record(request)).await?;
+    let written = judged::write(&call, &path, headers, message).await?;
     if written.created {
         json::record(StatusCode::CREATED, written.record, Some(&path.parent()))
     } else {
@@ -85,13 +90,17 @@ pub(super) async fn replace(call: Call, path: RecordPath, request: Request) -> R
 /// `If-None-Match: *`
 async fn create_only(call: &Call, path: RecordPath, record: v1::Record, names: Names) -> Result<Response, Fault> {
     let parent = path.parent();
+    let access = call.access(path.parent()).await?;
+    if !access.admits(Verb::Create, None, Some(&record.data)) {
+        return Err(Fault(access.refusal_of(&path.id, None)));
+    }
     let message = CreateRecordRequest {
         parent: parent.clone(),
         record_id: path.id,
         record: Some(record),
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
-        caller: call.caller(),
+        caller: call.caller().account(),
         attempt: 0,
     };
     let made = call.ask(message, |backend, request| backend.create_record(request)).await;
@@ -100,4 +109,39 @@ async fn create_only(call: &Call, path: RecordPath, record: v1::Record, names: N
         _ => error,
     })?;
     json::record(StatusCode::CREATED, made.record, Some(&parent))
+}
+
+impl Write for UpdateRecordRequest {
+    type Answer = UpdateRecordResponse;
+
+    const MISSING: Code = Code::PreconditionFailed;
+
+    fn is_keyed(&self) -> bool {
+        !self.idempotency_key.is_empty()
+    }
+
+    fn on(self, etag: String, judged_etag: String) -> Self {
+        let record = self.record.map(|record| v1::Record { etag, ..record });
+        Self { record, judged_etag, ..self }
+    }
+
+    fn verdict(&self, access: &Access) -> Option<bool> {
+        let data = self.record.as_ref().map(|record| &record.data[..]);
+        let [creates, updates] = [Verb::Create, Verb::Update]
+            .map(|verb| (!access.uses_record(verb)).then(|| access.admits(verb, None, data)));
+        creates.filter(|_| creates == updates)
+    }
+
+    async fn admits(&self, _: &Call, access: &Access, record: Option<&v1::Record>) -> Result<bool, Error> {
+        let data = self.record.as_ref().map(|record| &record.data[..]);
+        Ok(access.admits(if record.is_some() { Verb::Update } else { Verb::Create }, record, data))
+    }
+
+    async fn send(self, call: &Call) -> Result<Self::Answer, Error> {
+        call.ask(self, |backend, request| backend.update_record(request)).await
+    }
+
+    fn shown(answer: &Self::Answer) -> Option<&v1::Record> {
+        answer.record.as_ref()
+    }
 }

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::{
     database::Database,
+    owned::List,
     place::Regimes,
     rows::{Stored, stamp, version},
 };
@@ -40,11 +41,20 @@ impl Database {
     pub(super) async fn copy(&self, key: Key<'_>, regimes: &Regimes, row: &Row) -> Result<()> {
         let place = regimes.place(row.created_at, key.id);
         let Key { collection, id } = key;
+        let list = row.owner.as_deref().map(|owner| List::new(collection, owner));
         if !row.is_alive() {
             let values = (stamp(row), collection, place.window, place.shard, row.created_at, id);
-            return self.run(&self.statements.entry_delete, values).await;
+            self.run(&self.statements.entry_delete, values).await?;
+            return match list {
+                Some(list) => self.disown(id, list, regimes, row.created_at, stamp(row)).await,
+                None => Ok(()),
+            };
         }
         self.note_window(collection, regimes, place.window).await?;
+        let created = row.history[0].effect == Effect::Created;
+        if let Some(list) = list.filter(|_| created) {
+            self.own(id, list, regimes, row).await?;
+        }
         let (owner, history) = (row.owner.as_deref().unwrap_or_default(), codec::encode_history(&row.history));
         let values = (
             collection,
@@ -61,7 +71,7 @@ impl Database {
             stamp(row),
         );
         self.run(&self.statements.entry_write, values).await?;
-        if row.history[0].effect == Effect::Created {
+        if created {
             self.filling.count(collection, place.window, row);
         }
         Ok(())
@@ -76,7 +86,7 @@ impl Database {
     ) -> Result<Vec<(String, Row)>> {
         let values = (collection, window, shard, created_at, id, limit);
         let stored = self.rows::<Stored>(&self.statements.entry_slice, values).await?;
-        stored.into_iter().map(|mut stored| Ok((std::mem::take(&mut stored.id), stored.row()?))).collect()
+        stored.into_iter().map(|stored| Ok(stored.named()?.1)).collect()
     }
 }
 

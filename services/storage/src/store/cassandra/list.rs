@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use uuid::Uuid;
 
-use super::{database::Database, known::Collection, place::Regimes, windows::Window};
-use crate::store::{Bounds, Page, Position, Result, Row};
+use super::{database::Database, known::Collection, owned::List, place::Regimes, windows::Window};
+use crate::store::{Bounds, Page, Position, Result, Row, Selection};
 
 /// Rows asked of a shard at once, at most.
 const CHUNK: usize = 32;
@@ -17,12 +17,35 @@ const WINDOWS: usize = 8;
 /// A page that has taken so long ends where it is, and the next goes on: most of its windows were emptied.
 const ENOUGH: Duration = Duration::from_millis(500);
 
-type Found = Vec<(String, Row)>;
+/// Ids and rows, newest first.
+pub(super) type Found = Vec<(String, Row)>;
+/// A place in a list: a creation and an id.
+pub(super) type At = (i64, String);
+
+/// The next records of a window.
+pub(super) struct Step {
+    pub(super) found: Found,
+    /// Down to where all are known; `None` if to the window's end.
+    pub(super) known: Option<At>,
+    /// Whether there is nothing at all down to there.
+    pub(super) is_empty: bool,
+}
 
 impl Database {
-    /// The live records before `after`, newest first.
-    pub(super) async fn list(&self, collection: &Collection, after: Option<&Position>, bounds: Bounds) -> Result<Page> {
+    /// The live records that `selection` names before `after`, newest first.
+    pub(super) async fn list(
+        &self,
+        collection: &Collection,
+        selection: Selection<'_>,
+        after: Option<&Position>,
+        bounds: Bounds,
+    ) -> Result<Page> {
         let (begun, uid, regimes) = (Instant::now(), collection.definition.uid, &collection.regimes);
+        let list = match selection {
+            Selection::All => None,
+            Selection::OwnedBy(owner) => Some(List::new(uid, owner)),
+        };
+        let noted = list.map_or(uid, |list| list.id);
         let mut page = Gathered { page: Page::default(), bytes: 0, bounds };
         let mut at = after.map_or((i64::MAX, String::new()), |after| (after.created_at, after.id.clone()));
         let mut before = match after {
@@ -31,21 +54,28 @@ impl Database {
         };
         let mut ahead = 1;
         loop {
-            let windows = self.windows(uid, before).await?;
+            let windows = self.windows(noted, before).await?;
             let Some(last) = windows.last() else { return Ok(page.page) };
             before = last.start;
             let mut windows = &windows[..];
             while let Some(next) = windows.first() {
                 let batch = &windows[..ahead.min(windows.len())];
-                let limit = page.limit(collection.weight(), batch.len() * regimes.shards(next.start).len());
-                let steps = batch.iter().map(|window| self.step(uid, regimes, window, &at, limit));
+                let shards = list.map_or(regimes.shards(next.start).len(), |_| 1);
+                let limit = page.limit(collection.weight(), batch.len() * shards);
+                let at_once = &at;
+                let steps = batch.iter().map(|window| async move {
+                    match list {
+                        Some(list) => self.step_owned(list, regimes, window.start, at_once, limit).await,
+                        None => self.step(uid, regimes, window, at_once, limit).await,
+                    }
+                });
                 let steps = try_join_all(steps).await?;
                 let emptied = batch
                     .iter()
                     .zip(&steps)
-                    .filter(|(window, (found, ended))| found.is_empty() && *ended && at.0 >= regimes.end(window.start));
-                try_join_all(emptied.map(|(window, _)| self.clear_window(uid, regimes, window))).await?;
-                for (window, (found, ended)) in batch.iter().zip(steps) {
+                    .filter(|(window, step)| step.is_empty && at.0 >= regimes.end(window.start));
+                try_join_all(emptied.map(|(window, _)| self.clear_window(noted, regimes, window))).await?;
+                for (window, Step { found, known, .. }) in batch.iter().zip(steps) {
                     if let Some(heaviest) = found.iter().map(|(_, row)| row.data.len()).max() {
                         collection.weighed(heaviest);
                     }
@@ -53,9 +83,9 @@ impl Database {
                     if page.take(found, &mut at) {
                         return Ok(page.page);
                     }
-                    if !ended {
+                    if let Some(known) = known {
                         // What was read of the windows behind is read again, when this one is through.
-                        ahead = 1;
+                        (at, ahead) = (known, 1);
                         break;
                     }
                     windows = &windows[1..];
@@ -68,15 +98,15 @@ impl Database {
         }
     }
 
-    /// The next entries of a window, and whether it ends with them. All of them are known down to the oldest.
+    /// The next entries of a window, its shards merged.
     async fn step(
         &self,
         collection: Uuid,
         regimes: &Regimes,
         window: &Window,
-        (created_at, id): &(i64, String),
+        (created_at, id): &At,
         limit: usize,
-    ) -> Result<(Found, bool)> {
+    ) -> Result<Step> {
         let rows = i32::try_from(limit).unwrap_or(i32::MAX);
         let shards = regimes
             .shards(window.start)
@@ -90,7 +120,7 @@ impl Database {
         if let Some(known) = &known {
             found.retain(|(id, row)| (row.created_at, id) >= (known.0, &known.1));
         }
-        Ok((found, known.is_none()))
+        Ok(Step { is_empty: found.is_empty(), found, known })
     }
 }
 
@@ -103,7 +133,7 @@ struct Gathered {
 
 impl Gathered {
     /// Takes what fits; `true` once the page is full.
-    fn take(&mut self, found: Found, at: &mut (i64, String)) -> bool {
+    fn take(&mut self, found: Found, at: &mut At) -> bool {
         for (id, row) in found {
             let (records, bytes) = (self.page.records.len(), self.bytes + row.data.len());
             if records == self.bounds.records || (bytes > self.bounds.bytes && records > 0) {
@@ -126,7 +156,7 @@ impl Gathered {
     }
 
     /// The page as it is, which goes on at `at`.
-    fn unfinished(mut self, (created_at, id): (i64, String)) -> Page {
+    fn unfinished(mut self, (created_at, id): At) -> Page {
         self.page.next = Some(Position { created_at, id });
         self.page
     }

@@ -2,6 +2,8 @@
 //!
 //! The model is in `docs/decisions/cassandra-model.md`; each file here holds the statements of one of its tables.
 
+mod accounts;
+mod claims;
 mod contention;
 #[cfg(feature = "conformance")]
 mod crash;
@@ -16,6 +18,7 @@ mod heads;
 mod known;
 mod list;
 mod notes;
+mod owned;
 mod place;
 mod rows;
 mod schema;
@@ -43,7 +46,7 @@ pub use self::settings::{
     CASSANDRA_USERNAME, Keyspace, Settings,
 };
 use self::{database::Database, session::Link};
-use super::{Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Swap};
+use super::{Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Selection, Store, Swap};
 
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
@@ -130,10 +133,16 @@ impl Store for Cassandra {
         Ok(swapped)
     }
 
-    async fn scan(&self, collection: Uuid, after: Option<&Position>, bounds: Bounds) -> Result<Page> {
+    async fn scan(
+        &self,
+        collection: Uuid,
+        selection: Selection<'_>,
+        after: Option<&Position>,
+        bounds: Bounds,
+    ) -> Result<Page> {
         let database = self.database()?;
         let known = database.collection_of(collection).await?;
-        database.list(&known, after, bounds).await
+        database.list(&known, selection, after, bounds).await
     }
 
     async fn noted(&self, key: Uuid) -> Result<Option<Note>> {

@@ -18,6 +18,12 @@ pub(super) struct Stored {
 }
 
 impl Stored {
+    /// The row with its id, by its place in a list.
+    pub(super) fn named(mut self) -> Result<((i64, String), (String, Row))> {
+        let id = std::mem::take(&mut self.id);
+        Ok(((self.created_at, id.clone()), (id, self.row()?)))
+    }
+
     pub(super) fn row(self) -> Result<Row> {
         Ok(Row {
             data: self.data,

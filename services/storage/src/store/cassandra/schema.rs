@@ -11,7 +11,9 @@ use uuid::Uuid;
 use super::{database::applied, session::Link, settings::Settings};
 
 /// What each version adds to the one before. Never changed once released; each may be made twice.
-const MIGRATIONS: &[&[&str]] = &[&[
+const MIGRATIONS: &[&[&str]] = &[RECORDS, ACCOUNTS, OWNED];
+
+const RECORDS: &[&str] = &[
     // Leveled, because a get asks one partition and an update leaves an older copy in another file: a read finds
     // its row in few files. Windows of time are in the key already, so that whole files never expire together.
     "CREATE TABLE IF NOT EXISTS record_entries (collection uuid, window bigint, shard int, created_at bigint, id text, \
@@ -30,7 +32,25 @@ const MIGRATIONS: &[&[&str]] = &[&[
      regimes frozen<list<frozen<tuple<bigint, bigint, int>>>>, closing uuid, PRIMARY KEY (realm, name))",
     "CREATE TABLE IF NOT EXISTS dropped (realm text, uid uuid, name text, \
      regimes frozen<list<frozen<tuple<bigint, bigint, int>>>>, since bigint, PRIMARY KEY (realm, uid))",
-]];
+];
+
+const ACCOUNTS: &[&str] = &[
+    // Nothing is deleted but by a TTL, which every node sees alike, so tombstones need not wait for a repair: so long
+    // as hints are kept.
+    "CREATE TABLE IF NOT EXISTS accounts (account uuid, mutation uuid static, details blob static, session uuid, \
+     stage tinyint, content blob, PRIMARY KEY (account, session, stage)) \
+     WITH CLUSTERING ORDER BY (session ASC, stage DESC) AND gc_grace_seconds = 10800 \
+     AND compaction = {'class': 'LeveledCompactionStrategy'}",
+    "CREATE TABLE IF NOT EXISTS names (name uuid PRIMARY KEY, account uuid)",
+];
+
+const OWNED: &[&str] = &[
+    // An entry that comes back from a node that missed its deletion is checked like any other.
+    "CREATE TABLE IF NOT EXISTS owned (list uuid, window bigint, created_at bigint, id text, \
+     PRIMARY KEY ((list, window), created_at, id)) \
+     WITH CLUSTERING ORDER BY (created_at DESC, id DESC) AND gc_grace_seconds = 10800",
+    "CREATE TABLE IF NOT EXISTS owners (collection uuid, part int, list uuid, PRIMARY KEY ((collection, part), list))",
+];
 
 /// A holder that died is waited for no longer.
 const HELD_SECONDS: i32 = 60;

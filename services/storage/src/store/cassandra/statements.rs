@@ -39,6 +39,7 @@ statements! {
     entry_slice: repeatable, concat!("SELECT ", columns!(), " FROM record_entries WHERE collection = ? AND window = ? AND shard = ? AND (created_at, id) < (?, ?) LIMIT ?");
     entry_names: repeatable, "SELECT created_at, id, version FROM record_entries WHERE collection = ? AND window = ? AND shard = ? LIMIT ?";
     entry_clear: repeatable, "DELETE FROM record_entries WHERE collection = ? AND window = ? AND shard = ? AND (created_at, id) >= (?, ?)";
+    entry_some: repeatable, concat!("SELECT ", columns!(), " FROM record_entries WHERE collection = ? AND window = ? AND shard = ? AND (created_at, id) IN ?");
     shard_clear: repeatable, "DELETE FROM record_entries WHERE collection = ? AND window = ? AND shard = ?";
 
     head_read: repeatable, concat!("SELECT ", columns!(), " FROM heads WHERE collection = ? AND id = ?");
@@ -50,6 +51,15 @@ statements! {
     window_note: repeatable, "INSERT INTO windows (collection, window, note) VALUES (?, ?, ?)";
     window_slice: repeatable, "SELECT window, note FROM windows WHERE collection = ? AND window < ? LIMIT ?";
     window_clear: repeatable, "DELETE FROM windows WHERE collection = ? AND window = ? AND note = ?";
+    windows_clear: repeatable, "DELETE FROM windows WHERE collection = ?";
+
+    owned_write: repeatable, "INSERT INTO owned (list, window, created_at, id) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
+    owned_delete: repeatable, "DELETE FROM owned USING TIMESTAMP ? WHERE list = ? AND window = ? AND created_at = ? AND id = ?";
+    owned_slice: repeatable, "SELECT created_at, id FROM owned WHERE list = ? AND window = ? AND (created_at, id) < (?, ?) LIMIT ?";
+    owned_clear: repeatable, "DELETE FROM owned WHERE list = ? AND window = ?";
+    list_note: repeatable, "INSERT INTO owners (collection, part, list) VALUES (?, ?, ?)";
+    list_slice: repeatable, "SELECT list FROM owners WHERE collection = ? AND part = ? LIMIT ?";
+    lists_clear: repeatable, "DELETE FROM owners WHERE collection = ? AND part = ? AND list <= ?";
 
     note_write: conditional, "INSERT INTO notes (key, fingerprint, seen, expires_at) VALUES (?, ?, ?, ?) IF NOT EXISTS USING TTL ?";
     note_read: repeatable, "SELECT fingerprint, seen, expires_at FROM notes WHERE key = ?";
@@ -66,6 +76,20 @@ statements! {
     dropped_note: repeatable, "INSERT INTO dropped (realm, uid, name, regimes, since) VALUES (?, ?, ?, ?, ?)";
     dropped_slice: repeatable, "SELECT uid, name, regimes, since FROM dropped WHERE realm = ? LIMIT 100";
     dropped_clear: repeatable, "DELETE FROM dropped WHERE realm = ? AND uid = ?";
+
+    account_read: repeatable, "SELECT DISTINCT account, details FROM accounts WHERE account = ?";
+    account_settle: serial, "SELECT DISTINCT account, details FROM accounts WHERE account = ?";
+    account_swap: conditional, "UPDATE accounts USING TTL ? SET mutation = ?, details = ? WHERE account = ? IF mutation = ?";
+
+    session_write: repeatable, "INSERT INTO accounts (account, session, stage, content) VALUES (?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?";
+    session_read: repeatable, "SELECT details, content FROM accounts WHERE account = ? AND session = ? LIMIT 1";
+    session_slice: repeatable, "SELECT session, content FROM accounts WHERE account = ? AND session > ? LIMIT ?";
+
+    claim_read: repeatable, "SELECT account FROM names WHERE name = ?";
+    claim_settle: serial, "SELECT account FROM names WHERE name = ?";
+    claim_swap: conditional, "UPDATE names SET account = ? WHERE name = ? IF account = ?";
+    claim_first: repeatable, "SELECT name, account FROM names LIMIT ?";
+    claim_slice: repeatable, "SELECT name, account FROM names WHERE token(name) > token(?) LIMIT ?";
 }
 
 fn repeatable(statement: &mut PreparedStatement, profiles: &Profiles) {

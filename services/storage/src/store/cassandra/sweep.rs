@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     database::Database,
     definitions::REALM,
+    owned::PARTS,
     place::{Regime, Regimes},
 };
 use crate::store::{Result, row::told_time};
@@ -18,6 +19,8 @@ const SETTLED: i64 = 2 * 60 * 1_000_000;
 const KEPT: i64 = 24 * 60 * 60 * 1_000_000;
 /// Entries that one step clears away.
 const STEP: i32 = 500;
+/// Lists that one step clears away.
+const LISTS: i32 = 100;
 const AT_ONCE: usize = 16;
 
 impl Database {
@@ -42,7 +45,7 @@ impl Database {
     /// Clears a part of a collection away; `false` if there was nothing left.
     async fn clear_some(&self, uid: Uuid, regimes: &Regimes) -> Result<bool> {
         let windows = self.windows(uid, i64::MAX).await?;
-        let Some(window) = windows.first() else { return Ok(false) };
+        let Some(window) = windows.first() else { return self.clear_owners(uid).await };
         for shard in regimes.shards(window.start) {
             let partition = (uid, window.start, shard);
             let values = (uid, window.start, shard, STEP);
@@ -62,5 +65,31 @@ impl Database {
         }
         self.forget_window(uid, window).await?;
         Ok(true)
+    }
+
+    /// Clears some lists of owners away; `false` if there was none.
+    async fn clear_owners(&self, uid: Uuid) -> Result<bool> {
+        for part in 0..PARTS {
+            let lists: Vec<(Uuid,)> = self.rows(&self.statements.list_slice, (uid, part, LISTS)).await?;
+            let Some(&(last,)) = lists.last() else { continue };
+            let cleared = lists.into_iter().map(|(list,)| self.clear_list(list));
+            stream::iter(cleared).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+            self.run(&self.statements.lists_clear, (uid, part, last)).await?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    async fn clear_list(&self, list: Uuid) -> Result<()> {
+        let mut before = i64::MAX;
+        while let windows = self.windows(list, before).await?
+            && let Some(last) = windows.last()
+        {
+            before = last.start;
+            for window in &windows {
+                self.run(&self.statements.owned_clear, (list, window.start)).await?;
+            }
+        }
+        self.run(&self.statements.windows_clear, (list,)).await
     }
 }

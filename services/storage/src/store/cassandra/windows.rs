@@ -1,7 +1,8 @@
 //! Which windows of a collection hold anything.
 //!
 //! Every process notes a window under a name of its own before it writes an entry there. A window that was found
-//! empty loses only the notes that were seen before it was looked at, so a note that comes meanwhile stays.
+//! empty loses only the notes that were seen before it was looked at, so a note that comes meanwhile stays. So it is
+//! with an owner's list, which has its own name where a collection has its uid.
 
 use std::{
     collections::HashSet,
@@ -21,8 +22,8 @@ const CLEARED: i64 = 5 * 60 * 1_000_000;
 const LATE: i64 = 60 * 1_000_000;
 /// Notes that are read at once: of a few windows, as each replica that wrote there left one.
 const SLICE: i32 = 64;
-/// Windows remembered before those that are over are forgotten.
-const REMEMBERED: usize = 1024;
+/// Notes remembered before those that are over are forgotten, or all of them if most are not.
+const REMEMBERED: usize = 1 << 16;
 
 /// The windows that this process has noted.
 pub(super) struct Noted {
@@ -60,16 +61,28 @@ impl Database {
             // The note may have been cleared away since; what is deleted is never written again.
             return write(Uuid::new_v4()).await;
         }
-        let noted = (collection, window, until);
-        if self.noted.windows.lock().unwrap_or_else(PoisonError::into_inner).contains(&noted) {
+        self.once((collection, window, until), write(self.noted.name)).await
+    }
+
+    /// Sees to it that the list of an owner is found when its collection is cleared away.
+    pub(super) async fn note_list(&self, collection: Uuid, part: i32, list: Uuid) -> Result<()> {
+        self.once((list, i64::MIN, i64::MAX), self.run(&self.statements.list_note, (collection, part, list))).await
+    }
+
+    /// Writes a note, unless this process remembers that it did.
+    async fn once(&self, note: (Uuid, i64, i64), write: impl Future<Output = Result<()>>) -> Result<()> {
+        if self.noted.windows.lock().unwrap_or_else(PoisonError::into_inner).contains(&note) {
             return Ok(());
         }
-        write(self.noted.name).await?;
-        let mut windows = self.noted.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        write.await?;
+        let (now, mut windows) = (mutation::now(), self.noted.windows.lock().unwrap_or_else(PoisonError::into_inner));
         if windows.len() >= REMEMBERED {
             windows.retain(|(.., until)| *until >= now);
+            if windows.len() > REMEMBERED / 2 {
+                windows.clear();
+            }
         }
-        windows.insert(noted);
+        windows.insert(note);
         Ok(())
     }
 

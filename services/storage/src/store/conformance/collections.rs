@@ -59,7 +59,7 @@ pub async fn lists_by_name_in_pages(house: House) {
     }
     // However long the definitions are, a page of them can be received.
     for name in &mine {
-        let rule = Some("x".repeat(4096));
+        let rule = Some(format!("true //{}", "x".repeat(4089)));
         let rules =
             Rules { list: rule.clone(), get: rule.clone(), create: rule.clone(), update: rule.clone(), delete: rule };
         for i in 0..50 {
@@ -83,14 +83,21 @@ pub async fn refuses_a_definition_that_cannot_be_in_force(house: House) {
     let wrong = Collection {
         name: house.name.clone(),
         indexes: (0..19).map(|i| format!("f{}", i % 18)).chain(["a..b".into()]).collect(),
-        rules: Some(Rules { get: Some("x".repeat(5000)), ..Default::default() }),
+        rules: Some(Rules {
+            get: Some("auth !=\n user".into()),
+            delete: Some("x".repeat(5000)),
+            update: Some("true".into()),
+            ..Default::default()
+        }),
         ..Default::default()
     };
     let asked = UpdateCollectionRequest { collection: Some(wrong), allow_missing: true };
     let refused = house.contract.update_collection(Request::new(asked)).await.unwrap_err();
     assert_eq!(refused.code, Code::InvalidDefinition);
     let places: Vec<_> = refused.violations.iter().map(|violation| violation.pointer.as_str()).collect();
-    assert_eq!(places, ["/indexes/18", "/indexes/19", "/rules/get"]);
+    assert_eq!(places, ["/indexes/18", "/indexes/19", "/rules/get", "/rules/delete"]);
+    let detail = &refused.violations[2].detail;
+    assert!(detail.starts_with("line 2, column 2: there is no variable \"user\""), "{detail}");
     let many = Collection { name: house.name.clone(), indexes: vec!["a".into(); 21], ..Default::default() };
     let asked = UpdateCollectionRequest { collection: Some(many), allow_missing: true };
     let refused = house.contract.update_collection(Request::new(asked)).await.unwrap_err();

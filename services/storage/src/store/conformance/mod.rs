@@ -9,10 +9,14 @@
     reason = "each behaviour is a test; its name says what is promised"
 )]
 
+pub mod accounts;
 pub mod collections;
 pub mod idempotency;
+pub mod judged;
 pub mod lists;
+pub mod owned;
 pub mod records;
+pub mod sessions;
 pub mod writers;
 
 use bytes::Bytes;
@@ -67,6 +71,11 @@ macro_rules! behaviours {
             idempotency: a_late_attempt_is_unknown_never_made_twice;
             idempotency: a_malformed_request_does_not_use_its_key_up;
             idempotency: racing_repetitions_apply_once;
+            judged: a_write_is_made_of_what_was_judged;
+            judged: to_be_overtaken_is_told_before_the_condition;
+            judged: a_repetition_is_answered_whatever_was_judged;
+            judged: racing_judgements_count_exactly;
+            judged: a_patch_is_foreseen_without_being_made;
             writers: conditional_increments_count_exactly;
             writers: unconditional_patches_all_apply;
             writers: one_of_many_creators_wins;
@@ -77,6 +86,32 @@ macro_rules! behaviours {
             lists: bounds_its_pages;
             lists: binds_its_tokens;
             lists: refuses_what_it_does_not_do;
+            accounts: is_signed_up_read_and_deleted;
+            accounts: takes_a_name_once_however_it_is_written;
+            accounts: is_made_by_one_of_many_who_sign_up;
+            accounts: a_sign_up_repeated_is_the_same_account;
+            accounts: is_refused_what_it_cannot_be;
+            accounts: refuses_names_of_another_account;
+            accounts: is_listed_in_pages;
+            accounts: is_changed_where_the_mask_says;
+            accounts: a_change_repeated_is_the_same_change;
+            accounts: a_deleted_name_is_free_again;
+            accounts: shows_a_wrong_password_and_an_unknown_name_alike;
+            sessions: is_signed_in_read_and_ended;
+            sessions: sees_its_account_as_it_is;
+            sessions: a_changed_password_ends_the_others_and_spares_one;
+            sessions: a_session_that_is_over_is_not_spared;
+            sessions: ends_with_what_ends_its_account;
+            sessions: ends_in_time_and_is_extended;
+            sessions: is_listed_in_pages_of_those_in_force;
+            sessions: refuses_what_is_not_of_its_form;
+            sessions: racing_ends_and_extensions_leave_it_over;
+            owned: shows_what_an_account_made;
+            owned: follows_who_made_a_record_again;
+            owned: neither_repeats_nor_skips_what_stays;
+            owned: bounds_the_pages_of_an_owner;
+            owned: binds_its_tokens_to_the_filter;
+            owned: refuses_other_filters;
         }
     };
 }
@@ -197,15 +232,20 @@ impl House {
     }
 
     /// Every record, page by page.
-    async fn all(&self, size: i32) -> Vec<Record> {
-        let (mut records, mut token) = (Vec::new(), String::new());
+    async fn all(&self, page_size: i32) -> Vec<Record> {
+        self.every(ListRecordsRequest { page_size, ..Default::default() }).await
+    }
+
+    /// Every record that is asked for, page by page.
+    async fn every(&self, mut asked: ListRecordsRequest) -> Vec<Record> {
+        let mut records = Vec::new();
         loop {
-            let page = self.page(size, &token).await.expect("a page");
+            let page = self.ask_page(asked.clone()).await.expect("a page");
             records.extend(page.records);
             if page.next_page_token.is_empty() {
                 return records;
             }
-            token = page.next_page_token;
+            asked.page_token = page.next_page_token;
         }
     }
 }

@@ -16,7 +16,7 @@ use anyhow::Context;
 use redb::{Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, WriteTransaction};
 use skep_proto::{Code, Error};
 
-use super::tables::{Outcome, Tables};
+use super::{form, tables::Outcome};
 use crate::store::Result;
 
 /// Pages that redb keeps in memory, in bytes; the operating system caches the file besides.
@@ -107,9 +107,7 @@ fn open(path: &Path) -> anyhow::Result<Database> {
         ),
         other => anyhow::Error::new(other).context(format!("cannot open {}", path.display())),
     })?;
-    let transaction = database.begin_write()?;
-    drop(Tables::open(&transaction)?);
-    transaction.commit().context("cannot write to the store")?;
+    form::complete(&database).with_context(|| format!("cannot bring {} up to date", path.display()))?;
     Ok(database)
 }
 

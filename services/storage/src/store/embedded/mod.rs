@@ -2,8 +2,11 @@
 //!
 //! Readers see the last commit without waiting for anybody; one writer thread commits.
 
+mod accounts;
 mod file;
+mod form;
 mod keys;
+mod list;
 mod sweep;
 mod tables;
 #[cfg(test)]
@@ -28,7 +31,7 @@ use self::{
     tables::{DEFINITIONS, DROPPED, EXPIRIES, GRAVES, LIVE, NOTES, PLACES, RECORDS},
     writer::Writer,
 };
-use super::{Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Swap, codec};
+use super::{Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Selection, Store, Swap, codec};
 
 /// A store in a folder. Only one process can have it open.
 pub struct Embedded {
@@ -108,27 +111,14 @@ impl Store for Embedded {
             .await
     }
 
-    async fn scan(&self, collection: Uuid, after: Option<&Position>, bounds: Bounds) -> Result<Page> {
-        let (start, end) = (collection.as_bytes().to_vec(), keys::before(collection, after));
-        self.file.look(|transaction| {
-            let records = transaction.open_table(RECORDS)?;
-            let range = (Bound::Included(&start[..]), Bound::Excluded(&end[..]));
-            let (mut page, mut bytes) = (Page::default(), 0);
-            for entry in records.range::<&[u8]>(range)?.rev() {
-                let (key, value) = entry?;
-                bytes += value.value().len();
-                if page.records.len() == bounds.records || (bytes > bounds.bytes && !page.records.is_empty()) {
-                    let last = page.records.last();
-                    page.next = last.map(|(id, row)| Position { created_at: row.created_at, id: id.clone() });
-                    break;
-                }
-                match codec::decode_row(value.value()) {
-                    Ok(row) => page.records.push((keys::id_of(key.value()).to_owned(), row)),
-                    Err(damaged) => return Ok(Err(damaged)),
-                }
-            }
-            Ok(Ok(page))
-        })
+    async fn scan(
+        &self,
+        collection: Uuid,
+        selection: Selection<'_>,
+        after: Option<&Position>,
+        bounds: Bounds,
+    ) -> Result<Page> {
+        self.file.look(|transaction| list::page(&transaction, collection, selection, after, bounds))
     }
 
     async fn noted(&self, key: Uuid) -> Result<Option<Note>> {

@@ -1,4 +1,5 @@
-//! Clearing away: records of dropped collections, soft rows and notes whose day is over.
+//! Clearing away: records of dropped collections, soft rows and notes whose day is over, deleted accounts and sessions
+//! that have expired.
 
 use redb::{Error, ReadableTable};
 
@@ -23,7 +24,7 @@ pub(super) fn step(tables: &mut Tables<'_>, now: i64) -> Outcome<bool> {
 
 fn clear_collection(tables: &mut Tables<'_>, uid: &[u8]) -> Result<bool, Error> {
     let end = [uid, &[0xff; 130][..]].concat();
-    for table in [&mut tables.records, &mut tables.places, &mut tables.graves] {
+    for table in [&mut tables.records, &mut tables.places, &mut tables.owned, &mut tables.graves] {
         let mut removed = 0;
         while removed < STEP {
             let first = table.range(uid..&end[..])?.next().transpose()?.map(|(key, _)| key.value().to_vec());
@@ -50,10 +51,12 @@ fn clear_expired(tables: &mut Tables<'_>, now: i64) -> Result<bool, Error> {
         if expires_at > now {
             return Ok(false);
         }
-        if kind == b"note" {
-            tables.notes.remove(target)?;
-        } else if grave_expired(tables, target, now)? {
-            tables.graves.remove(target)?;
+        match &kind[..] {
+            b"note" => drop(tables.notes.remove(target)?),
+            b"account" => drop(tables.accounts.remove(target)?),
+            b"session" => tables.clear_session(target, now)?,
+            _ if grave_expired(tables, target, now)? => drop(tables.graves.remove(target)?),
+            _ => {}
         }
         tables.expiries.remove(&key[..])?;
     }

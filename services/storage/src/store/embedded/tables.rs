@@ -18,11 +18,13 @@ pub(super) type Bytewise = TableDefinition<'static, &'static [u8], &'static [u8]
 pub(super) const RECORDS: Bytewise = TableDefinition::new("records");
 /// Creation times of live records whose ids do not tell them, by [`keys::by_id`].
 pub(super) const PLACES: Bytewise = TableDefinition::new("places");
+/// Keys of live records by [`keys::owned`]: `RECORDS` has the row of each.
+pub(super) const OWNED: Bytewise = TableDefinition::new("owned");
 /// Soft rows by [`keys::by_id`].
 pub(super) const GRAVES: Bytewise = TableDefinition::new("graves");
 /// Uses of idempotency keys, by key.
 pub(super) const NOTES: Bytewise = TableDefinition::new("notes");
-/// Keys of graves and notes by [`keys::expiry`]; the value says which table.
+/// Keys of graves, notes, deleted accounts and sessions by [`keys::expiry`]; the value says which table.
 pub(super) const EXPIRIES: Bytewise = TableDefinition::new("expiries");
 /// Definitions by name.
 pub(super) const DEFINITIONS: Bytewise = TableDefinition::new("definitions");
@@ -30,18 +32,28 @@ pub(super) const DEFINITIONS: Bytewise = TableDefinition::new("definitions");
 pub(super) const LIVE: Bytewise = TableDefinition::new("live");
 /// Uids of dropped collections whose records are still to be cleared away.
 pub(super) const DROPPED: Bytewise = TableDefinition::new("dropped");
+/// Accounts, alive and deleted, by id.
+pub(super) const ACCOUNTS: Bytewise = TableDefinition::new("accounts");
+/// Accounts that have claimed a name, by the name's digest.
+pub(super) const NAMES: Bytewise = TableDefinition::new("names");
+/// Sessions by [`keys::pair`] of their account and their own id.
+pub(super) const SESSIONS: Bytewise = TableDefinition::new("sessions");
 
 type Handle<'t> = Table<'t, &'static [u8], &'static [u8]>;
 
 pub(super) struct Tables<'t> {
     pub(super) records: Handle<'t>,
     pub(super) places: Handle<'t>,
+    pub(super) owned: Handle<'t>,
     pub(super) graves: Handle<'t>,
     pub(super) notes: Handle<'t>,
     pub(super) expiries: Handle<'t>,
     pub(super) definitions: Handle<'t>,
     pub(super) live: Handle<'t>,
     pub(super) dropped: Handle<'t>,
+    pub(super) accounts: Handle<'t>,
+    pub(super) names: Handle<'t>,
+    pub(super) sessions: Handle<'t>,
     /// What `live` says, as far as this transaction asked.
     known: HashMap<Uuid, bool>,
     /// The definitions that this transaction changed, by name; `None` for those it dropped.
@@ -53,12 +65,16 @@ impl<'t> Tables<'t> {
         Ok(Self {
             records: transaction.open_table(RECORDS)?,
             places: transaction.open_table(PLACES)?,
+            owned: transaction.open_table(OWNED)?,
             graves: transaction.open_table(GRAVES)?,
             notes: transaction.open_table(NOTES)?,
             expiries: transaction.open_table(EXPIRIES)?,
             definitions: transaction.open_table(DEFINITIONS)?,
             live: transaction.open_table(LIVE)?,
             dropped: transaction.open_table(DROPPED)?,
+            accounts: transaction.open_table(ACCOUNTS)?,
+            names: transaction.open_table(NAMES)?,
+            sessions: transaction.open_table(SESSIONS)?,
             known: HashMap::new(),
             redefined: Vec::new(),
         })
@@ -91,7 +107,7 @@ impl<'t> Tables<'t> {
             return Ok(Ok(Swap::Stale(stored)));
         }
         match stored {
-            Some(old) if old.is_alive() => self.remove(key, old.created_at)?,
+            Some(old) if old.is_alive() => self.remove(key, &old)?,
             Some(_) => drop(self.graves.remove(&keys::by_id(key)[..])?),
             None => {}
         }
@@ -138,7 +154,7 @@ impl<'t> Tables<'t> {
             }
             Ok(_) => {}
         }
-        let (start, end) = (&uid.as_bytes()[..], keys::before(uid, None));
+        let (start, end) = (&uid.as_bytes()[..], keys::before(uid.as_bytes(), None));
         if !force && self.records.range(start..&end[..])?.next().transpose()?.is_some() {
             return Ok(Ok(Dropped::NotEmpty));
         }
@@ -151,16 +167,22 @@ impl<'t> Tables<'t> {
     }
 
     /// Removes a live record, not its soft row.
-    pub(super) fn remove(&mut self, key: Key<'_>, created_at: i64) -> std::result::Result<(), Error> {
-        self.records.remove(&keys::by_time(key, created_at)[..])?;
-        if keys::told_time(key.id) != Some(created_at) {
+    fn remove(&mut self, key: Key<'_>, row: &Row) -> std::result::Result<(), Error> {
+        let by_time = keys::by_time(key, row.created_at);
+        self.records.remove(&by_time[..])?;
+        if keys::told_time(key.id) != Some(row.created_at) {
             self.places.remove(&keys::by_id(key)[..])?;
+        }
+        if let Some(owner) = &row.owner {
+            self.owned.remove(&keys::owned(&by_time, owner)[..])?;
         }
         Ok(())
     }
 
     fn keep(&mut self, key: Key<'_>, row: Row) -> std::result::Result<(), Error> {
         let (alive, created_at, updated_at) = (row.is_alive(), row.created_at, row.updated_at);
+        let by_time = keys::by_time(key, created_at);
+        let owned = row.owner.as_deref().map(|owner| keys::owned(&by_time, owner));
         let value = codec::encode_row(row);
         if !alive {
             let grave = keys::by_id(key);
@@ -168,7 +190,10 @@ impl<'t> Tables<'t> {
             self.expiries.insert(&keys::expiry(updated_at + SOFT_ROW_MICROS, &grave)[..], &b"grave"[..])?;
             return Ok(());
         }
-        self.records.insert(&keys::by_time(key, created_at)[..], &value[..])?;
+        if let Some(owned) = owned {
+            self.owned.insert(&owned[..], &[][..])?;
+        }
+        self.records.insert(&by_time[..], &value[..])?;
         if keys::told_time(key.id) != Some(created_at) {
             self.places.insert(&keys::by_id(key)[..], &created_at.to_be_bytes()[..])?;
         }

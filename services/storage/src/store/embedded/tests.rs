@@ -92,7 +92,7 @@ async fn a_dropped_collection_is_cleared_away_in_steps() {
     }
     assert!(steps >= 4, "{steps} steps for 2475 records and 1225 places");
     assert_eq!(entries(&store), [25, 25, 0, 0]);
-    assert_eq!(store.scan(kept.uid, None, EVERYTHING).await.unwrap().records.len(), 25);
+    assert_eq!(store.scan(kept.uid, Selection::All, None, EVERYTHING).await.unwrap().records.len(), 25);
 }
 
 #[tokio::test]

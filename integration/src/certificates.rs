@@ -6,10 +6,10 @@ use std::{
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 
-/// What nodes under TLS show, and what their clients trust, as PEM files.
+/// What servers under TLS show, and what their clients trust, as PEM files.
 #[derive(Debug)]
 pub(crate) struct Certificates {
-    /// The nodes' key with its certificate.
+    /// The servers' key with its certificate.
     pub(crate) keystore: PathBuf,
     /// The authority that signed it.
     pub(crate) authority: PathBuf,
