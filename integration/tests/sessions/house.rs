@@ -31,7 +31,7 @@ impl Pair {
             settings.iter().fold(gate, |gate, (name, value)| gate.env(name, *value)).start().await
         };
         let gates = [gate().await?, gate().await?];
-        Ok(Self { redis, gates, storage })
+        Ok(Self { storage, redis, gates })
     }
 
     /// A client of each gate.
