@@ -19,7 +19,7 @@ async fn sign_in(process: &Process, login: &str, password: &str) -> anyhow::Resu
     let mut sessions = SessionServiceClient::new(door_of(process, token).await?);
     let (login, password) = (login.to_owned(), password.to_owned());
     let answer = sessions.create_session(CreateSessionRequest { login, password, ..Default::default() }).await;
-    Ok(answer.map(|answer| answer.into_inner().account.unwrap()).map_err(|status| status.code()))
+    Ok(answer.map(|answer| answer.into_inner().account.expect("an account")).map_err(|status| status.code()))
 }
 
 fn told(process: &Process) -> Vec<String> {
@@ -48,7 +48,7 @@ async fn a_password_is_made_up_and_told_once_and_never_logged() -> Outcome {
 async fn a_password_from_the_settings_is_in_force_for_an_account_that_is_made() -> Outcome {
     for program in [Program::skep()?, Program::storage(House::token())?] {
         let mut process = program.env("ADMIN_PASSWORD", PASSWORD).start().await?;
-        let signed_in = async |process: &Process| sign_in(process, "admin", PASSWORD).await.unwrap().ok();
+        let signed_in = async |process: &Process| sign_in(process, "admin", PASSWORD).await.ok()?.ok();
         let account = eventually("it is made", Duration::from_secs(20), || signed_in(&process)).await?;
         assert_eq!(account.roles, ["admin"]);
         assert!(told(&process).is_empty() && !process.stderr().contains(PASSWORD));
