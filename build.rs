@@ -10,9 +10,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     for file in &files {
         println!("cargo::rerun-if-changed={file}");
     }
+    // They bear secrets: proto/hidden.rs shows them without.
+    let hidden = [
+        "CreateAccountRequest",
+        "UpdateAccountRequest",
+        "ChangePasswordRequest",
+        "CreateSessionRequest",
+        "CreateSessionResponse",
+    ]
+    .map(|message| format!(".skep.v1.{message}"));
     let descriptors = protox::compile(&files, ["proto"])?;
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("no OUT_DIR")?);
     fs::write(out.join("skep.v1.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
+    tonic_prost_build::configure().bytes(".").skip_debug(hidden).compile_fds(descriptors)?;
     Ok(())
 }

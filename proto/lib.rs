@@ -4,6 +4,7 @@
 mod code;
 mod contract;
 mod error;
+mod hidden;
 pub mod mutation;
 mod token;
 

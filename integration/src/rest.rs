@@ -1,12 +1,13 @@
 use std::{fmt::Display, future::IntoFuture, net::SocketAddr, pin::Pin, time::Duration};
 
+use anyhow::ensure;
 use reqwest::{
     Body, Client, Method, RequestBuilder,
     header::{CONTENT_TYPE, HeaderMap},
 };
 use serde_json::{Value, json};
 
-use crate::program::ADMIN_PASSWORD;
+use crate::{eventually, program::ADMIN_PASSWORD};
 
 const ANSWER_BOUND: Duration = Duration::from_secs(20);
 const CONNECT_BOUND: Duration = Duration::from_secs(2);
@@ -38,13 +39,15 @@ impl Rest {
 
     /// Signs in, and bears the token.
     pub async fn sign_in(&self, name: &str, password: &str) -> anyhow::Result<Self> {
-        let begun = self.post("/v1/sessions").json(json!({"name": name, "password": password})).await?.expect(201);
+        let begun = self.post("/v1/sessions").json(json!({"name": name, "password": password})).await?;
+        ensure!(begun.status == 201, "nobody signs in: {begun:#?}");
         Ok(self.bearing(begun.json()["token"].as_str().unwrap_or_default()))
     }
 
-    /// Signs in as the administrator of a [`Program`](crate::Program).
+    /// Signs in as the administrator of a [`Program`](crate::Program), whom storage makes behind its open doors.
     pub async fn administrator(&self) -> anyhow::Result<Self> {
-        self.sign_in("admin", ADMIN_PASSWORD).await
+        let signed_in = async || self.sign_in("admin", ADMIN_PASSWORD).await.ok();
+        eventually("there is an administrator", ANSWER_BOUND, signed_in).await
     }
 
     /// The token that it bears.

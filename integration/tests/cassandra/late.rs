@@ -15,26 +15,26 @@ use crate::{
 const NEVER: u32 = u32::MAX;
 
 /// A replica that can be stopped, and another.
-struct Two {
-    slow: Arc<dyn Contract>,
+pub(crate) struct Two {
+    pub(crate) slow: Arc<dyn Contract>,
     lifetime: Lifetime,
-    other: Arc<dyn Contract>,
+    pub(crate) other: Arc<dyn Contract>,
 }
 
 impl Two {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let (settings, lifetime) = (opened::shared_settings().await, Lifetime::default());
         let slow = serving(Cassandra::open_for(settings, lifetime.clone()).unwrap()).await.unwrap();
         Self { slow: Arc::new(Local::new(slow)), lifetime, other: Arc::new(Local::new(opened::shared().await)) }
     }
 
     /// Asks the slow one, which stops before the statement after so many; goes on when `meanwhile` is over.
-    async fn stop<T>(
+    pub(crate) async fn stop<T>(
         &self,
         statements: u32,
-        ask: impl AsyncFn(&Arc<dyn Contract>) -> Told<T>,
+        ask: impl AsyncFn(&Arc<dyn Contract>) -> T,
         meanwhile: impl Future<Output = ()>,
-    ) -> Told<T> {
+    ) -> T {
         self.lifetime.ends_after(statements);
         let going_on = async {
             self.lifetime.ended().await;

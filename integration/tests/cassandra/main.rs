@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+mod accounts;
 mod conformance;
 mod crashes;
 mod definitions;

@@ -1,6 +1,6 @@
 //! The inside door: the same records as over REST, the same errors, reflection and health.
 
-use integration::{House, Program};
+use integration::{House, Process, Program};
 use serde_json::{Value, json};
 use skep_proto::v1::{
     CreateRecordRequest, DeleteRecordRequest, GetRecordRequest, ListCollectionsRequest, ListRecordsRequest,
@@ -27,7 +27,7 @@ use crate::{
 
 /// Bears a token on every call.
 #[derive(Clone)]
-struct Bearer(Option<AsciiMetadataValue>);
+pub(crate) struct Bearer(Option<AsciiMetadataValue>);
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
@@ -38,10 +38,15 @@ impl Interceptor for Bearer {
     }
 }
 
-type Door = InterceptedService<Channel, Bearer>;
+pub(crate) type Door = InterceptedService<Channel, Bearer>;
 
 async fn door(house: &House, token: Option<&str>) -> anyhow::Result<Door> {
-    let address = house.engine().door("grpc")?;
+    door_of(house.engine(), token).await
+}
+
+/// The inside door of a process.
+pub(crate) async fn door_of(process: &Process, token: Option<&str>) -> anyhow::Result<Door> {
+    let address = process.door("grpc")?;
     let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
     let bearer = token.map(|token| AsciiMetadataValue::try_from(format!("Bearer {token}"))).transpose()?;
     Ok(InterceptedService::new(channel, Bearer(bearer)))

@@ -26,7 +26,8 @@ const READY_BOUND: Duration = Duration::from_mins(5);
 const NETWORKS: usize = 5;
 const FIRST: &str = "1";
 /// Any texts.
-const SECRETS: [(&str, &str); 6] = [
+const SECRETS: [(&str, &str); 7] = [
+    ("admin_password", "the-administrator-of-this-swarm"),
     ("internal_token", "the-inside-secret-of-this-swarm"),
     ("redis_password", "redis-1"),
     ("elastic_password", "elastic-1"),

@@ -39,7 +39,7 @@ pub async fn serve(
     let limits = Limits { connections: process.connections, ..Limits::default() };
     let is_local = listener.local_addr().is_ok_and(|addr| addr.ip().is_loopback());
     let hosts = if is_local { Hosts::Loopback } else { Hosts::Any };
-    let envelope = http::router(backend.clone(), home, hosts, process.ready.clone(), limits, policy)?;
+    let envelope = http::router(backend.clone(), home, hosts, process.ready.clone(), limits, policy).await?;
     check_storage(&backend, &process.ready);
     http::serve(listener, envelope, limits, process.shutdown.clone()).await;
     Ok(())

@@ -1,5 +1,6 @@
 //! A replica dies between two statements of an operation: before each of them in turn.
 
+mod accounts;
 mod definitions;
 mod migrations;
 mod records;

@@ -1,5 +1,6 @@
 //! What every process does alike: its settings, its start and stop, what it tells of itself.
 
+mod administrator;
 mod doors;
 mod logs;
 mod settings;

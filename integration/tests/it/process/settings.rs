@@ -52,13 +52,38 @@ async fn a_flag_goes_before_the_environment() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_gate_is_told_whom_to_serve_and_whom_to_ask() -> Outcome {
-    let gate = Program::tool("gate")?.env("STORAGE_PORT", "0").env("GATE_ADDR", "0.0.0.0:0");
-    let told = refusal(gate.clone()).await?;
-    assert!(told.contains("ALLOW_INSECURE") && told.contains("STORAGE_PORT"), "{told}");
-    for gate in [gate.clone().env("ALLOW_INSECURE", "true"), gate.env("GATE_ADDR", "127.0.0.1:0")] {
+async fn every_fault_of_a_gate_is_told_at_once_and_no_secret_with_it() -> Outcome {
+    let wrong = [
+        ("STORAGE_PORT", "0"),
+        ("SESSION_LIFETIME", "2y"),
+        ("SIGN_UP", "perhaps"),
+        ("RATE_LIMIT", "6000"),
+        ("SIGN_IN_LIMIT", "0/1m"),
+        ("CLIENT_ADDRESS", "somewhere"),
+        ("TRUSTED_PROXIES", "10.0.0.0/99"),
+        ("CORS_ORIGINS", "*"),
+        ("REDIS_URL", "http://:hunter2@redis"),
+        ("REDIS_PORT", "99999"),
+        ("REDIS_USERNAME", "ann"),
+    ];
+    let gate = wrong.iter().fold(Program::tool("gate")?, |gate, (name, value)| gate.env(name, *value));
+    let told = refusal(gate).await?;
+    for (name, _) in wrong {
+        assert!(told.contains(name), "{name} is not named in: {told}");
+    }
+    assert!(told.contains("REDIS_HOST") && told.contains("REDIS_PASSWORD") && !told.contains("hunter2"), "{told}");
+
+    // Across settings.
+    for (settings, name) in [
+        (&[("CLIENT_ADDRESS", "forwarded")][..], "TRUSTED_PROXIES"),
+        (&[("TRUSTED_PROXIES", "10.0.0.1")], "TRUSTED_PROXIES"),
+        (&[("SESSION_LIFETIME", "30s")], "SESSION_LIFETIME"),
+        (&[("REDIS_PASSWORD", "hunter2")], "REDIS_HOST"),
+        (&[("REDIS_URL", "redis://:hunter2@redis"), ("REDIS_HOST", "redis")], "REDIS_URL"),
+    ] {
+        let gate = settings.iter().fold(Program::tool("gate")?, |gate, (name, value)| gate.env(name, *value));
         let told = refusal(gate).await?;
-        assert!(!told.contains("ALLOW_INSECURE"), "{told}");
+        assert!(told.contains(name) && !told.contains("hunter2"), "{settings:?}: {told}");
     }
     Ok(())
 }

@@ -108,12 +108,12 @@ async fn known(
         if is_known { shared.soon(ask).await } else { ask.await }
     };
     let known = shared.sessions.identify(token, client.address, confirm).await?;
+    let Some(entry) = known.entry else { return Ok(None) };
+    follow.user.get_or_init(|| entry.identity.id);
     if let Some(count) = known.count {
         marks.count = Some(count);
         count.admit("account")?;
     }
-    let Some(entry) = known.entry else { return Ok(None) };
-    follow.user.get_or_init(|| entry.identity.id);
     if known.is_due {
         extend(shared, token, follow);
         if matches!(credential, Credential::Cookie(_)) {

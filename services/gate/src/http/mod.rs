@@ -92,7 +92,7 @@ impl Default for Limits {
 /// # Errors
 ///
 /// When the policy's Redis cannot be a client's.
-pub fn router(
+pub async fn router(
     backend: Arc<dyn Backend>,
     home: &Home,
     hosts: Hosts,
@@ -102,7 +102,7 @@ pub fn router(
 ) -> anyhow::Result<Envelope> {
     let (router, document) = api().split_for_parts();
     let document = Bytes::from(docs::complete(&document).to_string());
-    let sessions = Sessions::new(&policy)?;
+    let sessions = Sessions::new(&policy).await?;
     let shared = Arc::new(Shared::new(backend, limits, ready, document, policy, sessions));
     let router = router
         .merge(docs::pages())

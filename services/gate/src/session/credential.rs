@@ -64,7 +64,7 @@ mod tests {
         let text = token.reveal();
         let cookie = (COOKIE, &*format!("a=b; skep_session={text}; skep_session2=x"));
         assert_eq!(of(&[]), Credential::None);
-        assert_eq!(of(&[cookie.clone()]), Credential::Cookie(Some(token.clone())));
+        assert_eq!(of(std::slice::from_ref(&cookie)), Credential::Cookie(Some(token.clone())));
         assert_eq!(of(&[(COOKIE, "a=b"), cookie.clone()]), Credential::Cookie(Some(token.clone())));
         for scheme in ["Bearer", "bearer", "BEARER "] {
             let line = format!("{scheme} {text}");

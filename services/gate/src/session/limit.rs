@@ -132,7 +132,7 @@ impl Subject {
     /// What costs the verification of the password of `name`, from `address`.
     pub(crate) fn password(name: &str, address: Option<IpAddr>) -> Self {
         // Spellings that storage holds for one name are counted as one.
-        let folded: String = name.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+        let folded: String = name.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect();
         let address = address.map(|address| network(address).to_string()).unwrap_or_default();
         let digest = Sha256::new().chain_update(address).chain_update([0]).chain_update(folded).finalize();
         let mut half = [0; 16];
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:2"));
         assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
         let (a, b) = (Some(ip("10.0.0.1")), Some(ip("10.0.0.2")));
-        assert_eq!(Subject::password("ANN", a), Subject::password("ａnn", a));
+        assert_eq!(Subject::password("ANNΣ", a), Subject::password("ａnnς", a));
         assert_ne!(Subject::password("ann", a), Subject::password("ann", b));
         assert_ne!(Subject::password("ann", a), Subject::password("ann", None));
     }

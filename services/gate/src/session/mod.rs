@@ -53,9 +53,9 @@ pub(crate) struct Known {
 }
 
 impl Sessions {
-    pub(crate) fn new(policy: &Policy) -> anyhow::Result<Self> {
+    pub(crate) async fn new(policy: &Policy) -> anyhow::Result<Self> {
         let memory: Arc<dyn Memory> = match &policy.redis {
-            Some(redis) => Arc::new(Redis::connect(redis)?),
+            Some(redis) => Arc::new(Redis::connect(redis).await?),
             None => Arc::new(Local::new()),
         };
         Ok(Self { memory, strangers: Local::new(), rate: policy.rate_limit, lifetime: policy.session_lifetime })

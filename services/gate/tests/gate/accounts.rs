@@ -80,19 +80,19 @@ async fn administrators_list_and_change_accounts_and_nobody_else_does() {
     names.sort_unstable_by_key(ToString::to_string);
     assert_eq!(names, ["ann", "root"]);
 
-    let patch = async |body: Value| routes.ask("PATCH", &path, &[JSON, root], body.to_string()).await;
-    let changed = patch(json!({"roles": ["admin"]})).await;
+    let change = async |body: Value| routes.ask("PATCH", &path, &[JSON, root], body.to_string()).await;
+    let changed = change(json!({"roles": ["admin"]})).await;
     assert_eq!((changed.status.as_u16(), &changed.json()["roles"]), (200, &json!(["admin"])), "{changed:?}");
     let listed = routes.ask("GET", "/v1/accounts", &[ann], "").await;
     assert_eq!(listed.status, 200, "roles are in force at once: {listed:?}");
-    assert_eq!(patch(json!({})).await.json()["roles"], json!(["admin"]), "what is absent stays");
-    let wrong = patch(json!({"roles": ["A"]})).await;
+    assert_eq!(change(json!({})).await.json()["roles"], json!(["admin"]), "what is absent stays");
+    let wrong = change(json!({"roles": ["A"]})).await;
     assert_eq!((wrong.problem().0, &wrong.json()["errors"][0]["pointer"]), (400, &json!("/roles/0")));
 
-    assert_eq!(patch(json!({"disabled": true})).await.json()["disabled"], true);
+    assert_eq!(change(json!({"disabled": true})).await.json()["disabled"], true);
     assert_eq!(routes.ask("GET", "/v1/accounts/me", &[ann], "").await.problem(), (401, "unauthenticated".into()));
     assert_eq!(sign_in(&routes, "ann", PASSWORD).await.problem(), (401, "invalid_credentials".into()));
-    assert_eq!(patch(json!({"disabled": false, "password": "battery staple"})).await.status, 200);
+    assert_eq!(change(json!({"disabled": false, "password": "battery staple"})).await.status, 200);
     assert_eq!(sign_in(&routes, "ann", "battery staple").await.status, 201);
     let nobody = "/v1/accounts/00000000-0000-7000-8000-000000000000";
     let answer = routes.ask("PATCH", nobody, &[JSON, root], r#"{"disabled":true}"#).await;

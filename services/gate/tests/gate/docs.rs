@@ -53,7 +53,7 @@ async fn a_site_of_its_own_is_served() {
     ]);
     let backend = Arc::new(Local::new(engine));
     let (ready, limits, policy) = (Readiness::default(), Limits::default(), Policy::default());
-    let envelope = gate::http::router(backend, &home, Hosts::Any, ready, limits, policy).unwrap();
+    let envelope = gate::http::router(backend, &home, Hosts::Any, ready, limits, policy).await.unwrap();
     let ask = async |path| {
         let request = Request::get(path).header("host", "x").body(axum::body::Body::empty()).unwrap();
         envelope.serve(request, None).await

@@ -81,7 +81,7 @@ impl Routes {
         define(&engine).await;
         let (backend, ready) = (backend(engine.clone()), Readiness::default());
         gate::check_storage(&backend, &ready);
-        let envelope = router(backend, &Home::Docs, Hosts::Any, ready, limits, policy).unwrap();
+        let envelope = router(backend, &Home::Docs, Hosts::Any, ready, limits, policy).await.unwrap();
         Self { envelope, engine, _folder: folder }
     }
 

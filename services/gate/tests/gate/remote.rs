@@ -29,6 +29,7 @@ async fn told(stored: Option<&'static str>, sent: Option<&str>) -> [(u16, Value)
         Limits::default(),
         Policy::default(),
     )
+    .await
     .unwrap();
     let ask = async || {
         let request = Request::get("/v1/collections/c").header("host", "x").body(axum::body::Body::empty()).unwrap();
@@ -72,6 +73,7 @@ async fn the_largest_page_comes_over_the_hop() {
         Limits::default(),
         Policy::default(),
     )
+    .await
     .unwrap();
     let ask = async |method: &str, path: &str, body: String| {
         let request =
@@ -113,6 +115,7 @@ async fn a_storage_that_hangs_up_is_told_as_such() {
         Limits::default(),
         Policy::default(),
     )
+    .await
     .unwrap();
     let request = Request::get("/v1/collections/c").header("host", "x").body(axum::body::Body::empty()).unwrap();
     assert_eq!(envelope.serve(request, None).await.status(), 503);

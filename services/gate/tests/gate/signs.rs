@@ -5,10 +5,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use gate::Policy;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::house::Routes;
+use crate::house::{PASSWORD, Routes};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -70,6 +71,40 @@ async fn a_request_leaves_one_line_and_is_counted() {
         "skep_http_requests_total{method=\"_OTHER\",route=\"unmatched\",code=\"404\"} 1",
         "skep_http_request_duration_seconds_count{method=\"GET\",route=\"/v1/collections/{collection}/records/{id}\"} 1",
         "skep_http_requests_in_flight 0",
+    ] {
+        assert!(figures.contains(figure), "no {figure} in {figures}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_signed_in_stands_in_the_line_and_their_secrets_do_not() {
+    let (lines, recorder) = (Lines::default(), PrometheusBuilder::new().build_recorder());
+    let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).finish();
+    let routes = Routes::asking(Policy { rate_limit: "1/1h".parse().ok(), ..Policy::default() }).await;
+    let id = routes.account("ann", &[]).await.name.replace("accounts/", "");
+    let _log = tracing::subscriber::set_default(subscriber);
+    let _metrics = metrics::set_default_local_recorder(&recorder);
+    let sign_in = |password: &str| serde_json::json!({"name": "ann", "password": password}).to_string();
+    assert_eq!(routes.send("POST", "/v1/sessions", &sign_in("wrong horse")).await.status, 401);
+    let begun = routes.send("POST", "/v1/sessions", &sign_in(PASSWORD)).await.json();
+    let token = begun["token"].as_str().unwrap();
+    let bearer = format!("Bearer {token}");
+    for status in [200, 429] {
+        assert_eq!(routes.ask("GET", "/v1/accounts/me", &[("authorization", &bearer)], "").await.status, status);
+    }
+
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let named = text.lines().filter(|line| line.contains("gate::access") && line.contains(&format!("user.id={id}")));
+    assert_eq!(named.count(), 2, "{text}");
+    for secret in [PASSWORD, "wrong horse", token] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    let figures = recorder.handle().render();
+    for figure in [
+        "skep_sign_ins_total{outcome=\"signed_in\"} 1",
+        "skep_sign_ins_total{outcome=\"refused\"} 1",
+        "skep_sessions_asked_total{outcome=\"confirmed\"} 1",
+        "skep_requests_limited_total{by=\"account\"} 1",
     ] {
         assert!(figures.contains(figure), "no {figure} in {figures}");
     }

@@ -46,8 +46,8 @@ pub(crate) struct Redis {
 type Answer = (i64, Option<String>, i64, i64, i64);
 
 impl Redis {
-    /// Connects in the background, and again whenever the connection breaks.
-    pub(crate) fn connect(config: &RedisConfig) -> anyhow::Result<Self> {
+    /// Connects, in the background if that takes longer, and again whenever the connection breaks.
+    pub(crate) async fn connect(config: &RedisConfig) -> anyhow::Result<Self> {
         let client = Builder::from_config(config.0.clone())
             .with_connection_config(|connection| {
                 connection.connection_timeout = CONNECT;
@@ -60,6 +60,8 @@ impl Redis {
             .set_policy(ReconnectPolicy::new_constant(0, RECONNECT))
             .build()?;
         drop(client.connect());
+        // A gate that starts beside its Redis shares from its first request on.
+        let _ = tokio::time::timeout(CONNECT, client.wait_for_connect()).await;
         let options = Options { timeout: Some(PATIENCE), fail_fast: true, max_attempts: Some(1), ..Options::default() };
         let [look, keep, limit] = [LOOK, KEEP, LIMIT].map(Script::from_lua);
         Ok(Self { client, options, circuit: Circuit::new(REST), look, keep, limit, away: Local::new() })

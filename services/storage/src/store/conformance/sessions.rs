@@ -240,7 +240,11 @@ pub async fn is_listed_in_pages_of_those_in_force(house: House) {
         if number % 2 == 0 {
             house.extend(&session.name, 60 * DAY).await.unwrap();
         }
-        if number > 4 { house.end(&session.name).await.unwrap() } else { drop(mine.insert(session.name)) }
+        if number > 4 {
+            house.end(&session.name).await.unwrap();
+        } else {
+            mine.insert(session.name);
+        }
     }
     house.sign_up("bob").await;
     house.signed_in("bob").await;

@@ -3,7 +3,7 @@ use redb::ReadableTableMetadata;
 use skep_proto::{Code, v1::Rules};
 
 use super::*;
-use crate::store::{Next, SOFT_ROW_MICROS};
+use crate::store::{Account, AccountStore, DELETED_ACCOUNT_MICROS, Next, SOFT_ROW_MICROS, Session, Stage};
 
 const DATA: Bytes = Bytes::from_static(b"{}");
 const EVERYTHING: Bounds = Bounds { records: 5000, bytes: usize::MAX };
@@ -121,4 +121,56 @@ async fn what_expired_is_cleared_away_and_what_lives_again_stays() {
     assert_eq!(store.noted(old).await.unwrap(), None);
     assert!(store.noted(new).await.unwrap().is_some());
     assert_eq!(entries(&store), [1, 1, 1, 2]);
+}
+
+#[tokio::test]
+async fn what_expired_of_accounts_is_cleared_away_and_a_late_session_does_not_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Embedded::open(folder.path()).unwrap();
+    let (now, id) = (mutation::now(), Uuid::now_v7());
+    let account = |deleted, updated_at| Account {
+        id,
+        login: "ann".into(),
+        roles: Vec::new(),
+        disabled: false,
+        deleted,
+        password: String::new().into(),
+        epoch: Uuid::nil(),
+        spared: None,
+        created_at: 1,
+        updated_at,
+        history: vec![Uuid::now_v7()],
+    };
+    let session = |expires_at| Session {
+        stage: Stage::Begun,
+        epoch: Uuid::nil(),
+        created_at: now,
+        expires_at,
+        user_agent: String::new(),
+    };
+    let [expired, extended, ended] = [(); 3].map(|()| Uuid::new_v4());
+    let living = account(false, now);
+    assert!(matches!(store.swap_account(None, living.clone()).await, Ok(Swap::Applied)));
+    for id in [expired, extended, ended] {
+        store.write_session(living.id, id, session(now - 1)).await.unwrap();
+    }
+    let later = Session { stage: Stage::Extended, ..session(now + SOFT_ROW_MICROS) };
+    store.write_session(id, extended, later.clone()).await.unwrap();
+    store.write_session(id, ended, later.clone().ended(now)).await.unwrap();
+    // Statements that come late, or twice.
+    for late in [session(now + 1), session(now - 1), later.clone()] {
+        store.write_session(id, ended, late.clone()).await.unwrap();
+        store.write_session(id, extended, late).await.unwrap();
+    }
+    while store.sweep().await.unwrap() {}
+    let read = async |session| store.session(id, session).await.unwrap().map(|(_, session)| session);
+    assert_eq!((read(expired).await, read(extended).await), (None, Some(later)));
+    assert_eq!(read(ended).await.map(|session| session.stage), Some(Stage::Over));
+    assert_eq!(store.sessions(id, None, 10).await.unwrap().len(), 2);
+
+    let gone = account(true, now - DELETED_ACCOUNT_MICROS);
+    assert!(matches!(store.swap_account(None, gone.clone()).await, Ok(Swap::Stale(Some(_)))));
+    assert!(matches!(store.swap_account(Some(living.mutation()), gone).await, Ok(Swap::Applied)));
+    while store.sweep().await.unwrap() {}
+    assert!(store.account(id).await.unwrap().is_none() && read(extended).await.is_none());
 }
