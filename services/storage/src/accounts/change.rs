@@ -18,13 +18,6 @@ pub struct Change {
     pub password: Option<Secret>,
 }
 
-impl Change {
-    /// Whether everything stays.
-    pub fn is_empty(&self) -> bool {
-        self.roles.is_none() && self.disabled.is_none() && self.password.is_none()
-    }
-}
-
 impl Accounts {
     /// Changes an account. If it is disabled or has another password then, all its sessions are over.
     pub async fn update(&self, id: Uuid, change: Change, mutation: Uuid) -> Result<Account> {

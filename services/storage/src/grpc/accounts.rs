@@ -11,6 +11,9 @@ use crate::{
     records::given_mutation,
 };
 
+/// What `update_mask` may name.
+const FIELDS: [&str; 3] = ["roles", "disabled", "password"];
+
 type Answer<T> = Result<Response<T>, Status>;
 
 #[async_trait]
@@ -44,18 +47,17 @@ impl AccountService for Engine {
     async fn update_account(&self, request: Request<UpdateAccountRequest>) -> Answer<UpdateAccountResponse> {
         let work = async |asked: UpdateAccountRequest| {
             let v1::Account { name, roles, disabled, .. } = given(asked.account)?;
-            let mut change = Change::default();
-            for field in asked.update_mask.unwrap_or_default().paths {
-                match &*field {
-                    "roles" => change.roles = Some(roles.clone()),
-                    "disabled" => change.disabled = Some(disabled),
-                    "password" => change.password = Some(asked.password.clone().into()),
-                    _ => return Err(mask()),
-                }
+            let fields = asked.update_mask.unwrap_or_default().paths;
+            if fields.is_empty() || !fields.iter().all(|field| FIELDS.contains(&field.as_str())) {
+                let why = "update_mask names one or more of roles, disabled and password";
+                return Err(Error::new(Code::InvalidArgument, why));
             }
-            if change.is_empty() {
-                return Err(mask());
-            }
+            let named = |field: &str| fields.iter().any(|named| named == field);
+            let change = Change {
+                roles: named("roles").then_some(roles),
+                disabled: named("disabled").then_some(disabled),
+                password: named("password").then(|| asked.password.into()),
+            };
             let account =
                 self.accounts.update(names::account(&name)?, change, given_mutation(&asked.mutation_id)?).await?;
             Ok(UpdateAccountResponse { account: Some(convert::account(&account)) })
@@ -88,8 +90,4 @@ impl AccountService for Engine {
 
 fn given(account: Option<v1::Account>) -> Result<v1::Account, Error> {
     account.ok_or_else(|| Error::new(Code::InvalidBody, "the account is missing").at("", "is missing"))
-}
-
-fn mask() -> Error {
-    Error::new(Code::InvalidArgument, "update_mask names one or more of roles, disabled and password")
 }

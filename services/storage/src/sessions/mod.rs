@@ -57,8 +57,7 @@ impl Sessions {
     /// # Errors
     /// `session_not_found` for any other.
     pub async fn get(&self, account: Uuid, id: Uuid) -> Result<(Account, Session)> {
-        let found = self.store.session(account, id).await?;
-        found.filter(|(account, session)| session.is_in_force(id, account, mutation::now())).ok_or_else(missing)
+        in_force(id, self.store.session(account, id).await?)
     }
 
     /// A page of the sessions in force of an account, and the token of the next.
@@ -84,14 +83,12 @@ impl Sessions {
         }
         let extended = Session { stage: Stage::Extended, expires_at, ..session };
         self.store.write_session(account, id, extended.clone()).await?;
-        match self.store.session(account, id).await? {
+        let found = self.store.session(account, id).await?;
+        if found.as_ref().is_some_and(|(_, session)| session.stage == Stage::Over) {
             // Who ended it may have known of a shorter life alone, and it must stay over for as long as this.
-            Some((_, session)) if session.stage == Stage::Over => {
-                self.store.write_session(account, id, extended.ended(mutation::now())).await?;
-                Err(missing())
-            }
-            _ => Ok(extended),
+            self.store.write_session(account, id, extended.ended(mutation::now())).await?;
         }
+        Ok(in_force(id, found)?.1)
     }
 
     /// Ends a session, if it is in force.
@@ -104,14 +101,16 @@ impl Sessions {
     }
 }
 
+fn in_force(id: Uuid, found: Option<(Account, Session)>) -> Result<(Account, Session)> {
+    let now = mutation::now();
+    let found = found.filter(|(account, session)| session.is_in_force(id, account, now));
+    found.ok_or_else(|| Error::new(Code::SessionNotFound, "there is no such session, or it is over"))
+}
+
 fn check_lifetime(lifetime: Option<i64>) -> Result<i64> {
     let lifetime = lifetime.unwrap_or(LIFETIME);
     if (1..=MAX_LIFETIME).contains(&lifetime) {
         return Ok(lifetime);
     }
     Err(Error::new(Code::InvalidArgument, "a session lasts for at most 400 days"))
-}
-
-fn missing() -> Error {
-    Error::new(Code::SessionNotFound, "there is no such session, or it is over")
 }
