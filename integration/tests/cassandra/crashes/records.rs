@@ -313,8 +313,8 @@ async fn overtaken(
 async fn a_write_whose_replica_dies_before_any_statement_is_made_once_or_not_at_all() {
     let _guard = ALONE.read().await;
     let settings = &opened::shared_settings().await;
-    let tables = &Tables::of(settings).await.unwrap();
     let observer = &(Arc::new(Local::new(opened::shared().await)) as Arc<dyn Contract>);
+    let tables = &Tables::of(settings).await.unwrap();
     let operations = OPERATIONS.iter().enumerate().map(async |(number, operation)| {
         let statements = try_all((settings, tables), &**observer, number, *operation).await;
         eprintln!("{operation:?}: {statements} statements");
