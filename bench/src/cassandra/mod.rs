@@ -5,6 +5,7 @@ mod chain;
 mod driver;
 mod model;
 mod models;
+mod owners;
 mod pages;
 mod rows;
 mod work;
@@ -62,6 +63,7 @@ pub(crate) fn command() -> Command {
         .subcommand(part("chain", "Create and get through gate and storage, beside a bare axum, tonic, driver chain"))
         .subcommand(part("updates", "Updates of a thousand records, beside updates of one"))
         .subcommand(part("models", "Create, update, page: entries with heads, beside buckets that hold the records"))
+        .subcommand(part("owners", "Creates with an owner, and pages of what one owns, beside those without"))
         .subcommand(part("rows", "Bytes that a record takes in its partition"))
         .subcommand(part("pages", "A page of 30 by the shards of a window, and by the windows it is put together from"))
 }
@@ -112,6 +114,7 @@ pub(crate) fn run(asked: &ArgMatches) -> anyhow::Result<()> {
             "chain" => chain::creates_and_gets(cluster, plan).await,
             "updates" => chain::updates(cluster, plan).await,
             "models" => models::measure(cluster, plan).await,
+            "owners" => owners::measure(cluster, plan).await,
             "rows" => rows::measure(cluster, plan).await,
             _ => pages::measure(cluster, plan).await,
         }

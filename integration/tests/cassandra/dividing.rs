@@ -16,15 +16,15 @@ use crate::{
     tables::Tables,
 };
 
-const SECOND: i64 = 1_000_000;
-const MONTH: i64 = 30 * 86_400 * SECOND;
+pub(crate) const SECOND: i64 = 1_000_000;
+pub(crate) const MONTH: i64 = 30 * 86_400 * SECOND;
 /// Looked for every five seconds.
 const DIVIDED: Duration = Duration::from_secs(30);
 /// Far beyond what a page may take that finds nothing but emptied windows.
-const ENOUGH: Duration = Duration::from_secs(5);
+pub(crate) const ENOUGH: Duration = Duration::from_secs(5);
 
 /// The answer, asked for again while a busy machine has none: by the same name, as a gate does.
-async fn patiently<T>(ask: impl AsyncFn() -> Result<T, Error>) -> T {
+pub(crate) async fn patiently<T>(ask: impl AsyncFn() -> Result<T, Error>) -> T {
     loop {
         match ask().await {
             Err(error) if error.code == Code::Unavailable => {}
@@ -40,7 +40,7 @@ async fn define(replica: &dyn Contract, name: &str) {
 }
 
 /// A mutation as it would have been named at that time.
-fn named_at(time: i64) -> Uuid {
+pub(crate) fn named_at(time: i64) -> Uuid {
     let mut bytes = *mutation::new().as_bytes();
     bytes[..6].copy_from_slice(&(time / 1000).to_be_bytes()[2..]);
     Uuid::from_bytes(bytes)
@@ -70,7 +70,7 @@ async fn list(replica: &dyn Contract, parent: &str, page_size: i32) -> (Vec<Stri
 }
 
 /// A keyspace of its own with one collection, a replica that knows it, and the tables.
-async fn defined(name: &str) -> (Settings, Local<Engine>, Tables) {
+pub(crate) async fn defined(name: &str) -> (Settings, Local<Engine>, Tables) {
     let cluster = Cassandra::shared().await.unwrap();
     let settings = settings(cluster.variables(), &cluster.keyspace());
     let replica = another(&settings).await;
@@ -80,7 +80,7 @@ async fn defined(name: &str) -> (Settings, Local<Engine>, Tables) {
 }
 
 /// A replica that has read nothing yet, as one is whose lease is over.
-async fn another(settings: &Settings) -> Local<Engine> {
+pub(crate) async fn another(settings: &Settings) -> Local<Engine> {
     Local::new(replica(settings.clone()).await.unwrap())
 }
 

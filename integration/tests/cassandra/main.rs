@@ -11,6 +11,7 @@ mod faults;
 mod late;
 mod load;
 mod opened;
+mod owned;
 mod starting;
 mod sweep;
 mod tables;

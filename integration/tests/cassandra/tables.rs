@@ -79,6 +79,24 @@ impl Tables {
         self.run(&format!("UPDATE dropped SET since = 0 WHERE realm = 'all' AND uid = {uid}")).await
     }
 
+    /// The rows of a table that is small.
+    pub(crate) async fn count(&self, table: &str) -> anyhow::Result<usize> {
+        Ok(self.0.query_unpaged(format!("SELECT * FROM {table}"), ()).await?.into_rows_result()?.rows_num())
+    }
+
+    /// The lists of owners, by their collections.
+    pub(crate) async fn lists(&self) -> anyhow::Result<Vec<(Uuid, Uuid)>> {
+        let rows = self.0.query_unpaged("SELECT collection, list FROM owners", ()).await?.into_rows_result()?;
+        Ok(rows.rows::<(Uuid, Uuid)>()?.collect::<Result<_, _>>()?)
+    }
+
+    /// The lists of owners in which a record is, with its creation there.
+    pub(crate) async fn owned(&self, id: &str) -> anyhow::Result<Vec<(Uuid, i64)>> {
+        let text = "SELECT list, created_at FROM owned WHERE id = ? ALLOW FILTERING";
+        let rows = self.0.query_unpaged(text, (id,)).await?.into_rows_result()?;
+        Ok(rows.rows::<(Uuid, i64)>()?.collect::<Result<_, _>>()?)
+    }
+
     /// How many rows a collection has in each of its tables, without the heads of deleted records, which Cassandra ends
     /// within a day.
     pub(crate) async fn rows_of(&self, collection: Uuid) -> anyhow::Result<BTreeMap<&'static str, usize>> {

@@ -49,7 +49,8 @@ async fn remove(replica: &dyn Contract, name: &str, force: bool) -> Result<(), E
 async fn make(replica: &dyn Contract, name: &str, id: &str) -> Result<(), Error> {
     let record = Some(Record { data: "{}".into(), ..Default::default() });
     let (parent, record_id) = (name.to_owned(), id.to_owned());
-    let asked = CreateRecordRequest { parent, record_id, record, ..Default::default() };
+    let caller = if id == "another" { "ann".to_owned() } else { String::new() };
+    let asked = CreateRecordRequest { parent, record_id, record, caller, ..Default::default() };
     replica.create_record(Request::new(asked)).await.map(drop)
 }
 
@@ -194,6 +195,9 @@ async fn what_was_dropped_is_cleared_away_whenever_its_replica_dies() -> anyhow:
         let cleared = die(&settings, statements, async |engine| while engine.sweep().await.unwrap() {}).await;
         while engine.sweep().await? {}
         assert_eq!(tables.rows_of(uid).await?, [].into(), "dead after {statements}");
+        for table in ["windows", "owned", "owners"] {
+            assert_eq!(tables.count(table).await?, 0, "{table}, dead after {statements}");
+        }
         assert_eq!(tables.dropped().await?, [].into(), "dead after {statements}");
         if cleared.is_some() {
             eprintln!("clearing away: {statements} statements");

@@ -8,7 +8,10 @@ use storage::store::cassandra::Settings;
 use tonic::Request;
 
 use super::ask_mortal;
-use crate::opened::{self, ALONE};
+use crate::{
+    opened::{self, ALONE},
+    tables::Tables,
+};
 
 /// What there is before.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,6 +50,9 @@ const OPERATIONS: &[(Start, Ask)] = &[
     (Start::ChosenDeleted, Ask::CreateChosen),
     (Start::DeletedByThisMutation, Ask::Delete),
 ];
+/// Who asks for the write that is tried, and who writes otherwise.
+const OWNER: &str = "ann";
+const OTHER: &str = "bob";
 /// Operations tried at the same time.
 const AT_ONCE: usize = 4;
 
@@ -88,8 +94,8 @@ impl Subject {
         let fresh = matches!(start, Start::Fresh | Start::FreshDeleted);
         let (record_id, mutation_id) =
             if fresh { (String::new(), self.id.clone()) } else { (self.id.clone(), String::new()) };
-        let parent = self.parent.clone();
-        let asked = CreateRecordRequest { parent, record, record_id, mutation_id, ..Default::default() };
+        let (parent, caller) = (self.parent.clone(), OWNER.to_owned());
+        let asked = CreateRecordRequest { parent, record, record_id, mutation_id, caller, ..Default::default() };
         replica.create_record(Request::new(asked)).await.unwrap();
         if matches!(start, Start::FreshDeleted | Start::ChosenDeleted | Start::DeletedByThisMutation) {
             let by_this = start == Start::DeletedByThisMutation;
@@ -101,6 +107,7 @@ impl Subject {
 
     /// The write, by the same name each time.
     async fn ask(&self, replica: &dyn Contract, attempt: i32) -> Result<(), Error> {
+        let caller = OWNER.to_owned();
         let (mutation_id, parent, name) = (self.mutation_id.clone(), self.parent.clone(), self.name());
         let record = Some(Record { name: name.clone(), data: self.data("ours").into(), ..Default::default() });
         let idempotency_key = match self.ask {
@@ -110,13 +117,12 @@ impl Subject {
         match self.ask {
             Ask::CreateFresh | Ask::CreateChosen | Ask::CreateKeyed => {
                 let record_id = if self.ask == Ask::CreateChosen { self.id.clone() } else { String::new() };
-                let caller = String::new();
                 let asked =
                     CreateRecordRequest { parent, record, record_id, mutation_id, attempt, idempotency_key, caller };
                 replica.create_record(Request::new(asked)).await.map(drop)
             }
             Ask::Update | Ask::UpdateKeyed => {
-                let (allow_missing, caller) = (true, String::new());
+                let allow_missing = true;
                 let asked = UpdateRecordRequest {
                     record,
                     allow_missing,
@@ -143,12 +149,24 @@ impl Subject {
     /// A write of another client, of whatever it finds.
     async fn overwrite(&self, replica: &dyn Contract) -> Result<Record, Error> {
         let record = Some(Record { name: self.name(), data: self.data("other").into(), ..Default::default() });
-        let asked = UpdateRecordRequest { record, allow_missing: true, ..Default::default() };
+        let asked = UpdateRecordRequest { record, allow_missing: true, caller: OTHER.into(), ..Default::default() };
         replica.update_record(Request::new(asked)).await.map(|answer| answer.record.unwrap())
     }
 
     async fn listed(&self, replica: &dyn Contract) -> Option<Record> {
-        let asked = ListRecordsRequest { parent: self.parent.clone(), page_size: 1000, ..Default::default() };
+        self.found(replica, String::new()).await
+    }
+
+    /// As its owner's list shows it.
+    async fn owned(&self, replica: &dyn Contract) -> Option<Record> {
+        let anns = self.found(replica, format!("owner = \"{OWNER}\"")).await;
+        let bobs = self.found(replica, format!("owner = \"{OTHER}\"")).await;
+        assert!(anns.is_none() || bobs.is_none(), "of two owners: {anns:?}, {bobs:?}");
+        anns.or(bobs)
+    }
+
+    async fn found(&self, replica: &dyn Contract, filter: String) -> Option<Record> {
+        let asked = ListRecordsRequest { parent: self.parent.clone(), page_size: 1000, filter, ..Default::default() };
         let page = replica.list_records(Request::new(asked)).await.unwrap();
         assert!(page.next_page_token.is_empty());
         let mark = format!(r#""of":"{}""#, self.mark);
@@ -161,6 +179,7 @@ impl Subject {
     /// What get and list agree on.
     async fn shown(&self, replica: &dyn Contract) -> Option<Record> {
         let before = self.listed(replica).await;
+        assert_eq!(self.owned(replica).await, before, "what a list shows, its owner's shows");
         let name = before.as_ref().map_or_else(|| self.name(), |record| record.name.clone());
         if name.ends_with('/') {
             return before;
@@ -174,6 +193,7 @@ impl Subject {
         };
         let listed = self.listed(replica).await;
         assert_eq!(listed, got, "what a get shows, a list shows");
+        assert_eq!(self.owned(replica).await, got, "what a get shows, its owner's list shows");
         assert!(before.is_none() || before == got, "what was shown once stays: {before:?} {got:?}");
         got
     }
@@ -188,13 +208,18 @@ fn by(record: &Record) -> &str {
 }
 
 /// How many statements it took.
-async fn try_all(settings: &Settings, observer: &dyn Contract, number: usize, operation: (Start, Ask)) -> u32 {
+async fn try_all(
+    (settings, tables): (&Settings, &Tables),
+    observer: &dyn Contract,
+    number: usize,
+    operation: (Start, Ask),
+) -> u32 {
     let parent = format!("collections/crash-{number}");
     let collection = Some(Collection { name: parent.clone(), ..Default::default() });
     let asked = UpdateCollectionRequest { collection, allow_missing: true };
     observer.update_collection(Request::new(asked)).await.unwrap();
     for statements in 0.. {
-        let done = repeated(settings, observer, &parent, operation, statements).await;
+        let done = repeated((settings, tables), observer, &parent, operation, statements).await;
         overtaken(settings, observer, &parent, operation, statements).await;
         if done {
             return statements;
@@ -205,14 +230,14 @@ async fn try_all(settings: &Settings, observer: &dyn Contract, number: usize, op
 
 /// The same request again, by the same name: its effect is there exactly once.
 async fn repeated(
-    settings: &Settings,
+    (settings, tables): (&Settings, &Tables),
     observer: &dyn Contract,
     parent: &str,
     operation: (Start, Ask),
     statements: u32,
 ) -> bool {
     let what = format!("{operation:?}, dead after {statements}");
-    let subject = Subject::new(parent, operation, format!("repeated-{statements}"));
+    let subject = Subject::new(parent, operation, format!("{}-repeated-{statements}", &parent["collections/".len()..]));
     subject.prepare(observer, operation.0).await;
     let before = subject.shown(observer).await;
     let answer = ask_mortal(settings, statements, async |replica| subject.ask(replica, 0).await).await;
@@ -225,6 +250,9 @@ async fn repeated(
     let after = subject.shown(observer).await;
     assert_after(&subject, operation, after.as_ref(), &what);
     assert!(shown == before || shown == after, "{what}: {shown:?}, then {after:?}");
+    if after.is_none() {
+        assert_eq!(tables.owned(&subject.id).await.unwrap(), [], "{what}: whoever lists takes out what is no more");
+    }
     answer.is_some()
 }
 
@@ -253,7 +281,9 @@ async fn overtaken(
     ask_mortal(settings, statements, async |replica| subject.ask(replica, 0).await).await;
     if matches!(operation.1, Ask::CreateFresh | Ask::CreateKeyed) {
         // Nobody knows such an id before the record is shown.
-        let Some(made) = subject.listed(observer).await else { return };
+        let Some(made) = subject.listed(observer).await else {
+            return assert_eq!(subject.owned(observer).await, None, "{what}");
+        };
         made.name.rsplit('/').next().unwrap().clone_into(&mut subject.id);
     }
     let counts = i64::from(operation.1 != Ask::Delete);
@@ -284,8 +314,9 @@ async fn a_write_whose_replica_dies_before_any_statement_is_made_once_or_not_at_
     let _guard = ALONE.read().await;
     let settings = &opened::shared_settings().await;
     let observer = &(Arc::new(Local::new(opened::shared().await)) as Arc<dyn Contract>);
+    let tables = &Tables::of(settings).await.unwrap();
     let operations = OPERATIONS.iter().enumerate().map(async |(number, operation)| {
-        let statements = try_all(settings, &**observer, number, *operation).await;
+        let statements = try_all((settings, tables), &**observer, number, *operation).await;
         eprintln!("{operation:?}: {statements} statements");
         assert!(statements > 1, "{operation:?}");
     });

@@ -86,7 +86,7 @@ impl Database {
     ) -> Result<Vec<(String, Row)>> {
         let values = (collection, window, shard, created_at, id, limit);
         let stored = self.rows::<Stored>(&self.statements.entry_slice, values).await?;
-        stored.into_iter().map(|stored| Ok(stored.named()?.1)).collect()
+        stored.into_iter().map(Stored::named).collect()
     }
 }
 

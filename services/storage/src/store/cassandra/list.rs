@@ -55,8 +55,8 @@ impl Database {
         let mut ahead = 1;
         loop {
             let windows = self.windows(noted, before).await?;
-            let Some(last) = windows.last() else { return Ok(page.page) };
-            before = last.start;
+            let Some(oldest) = windows.last() else { return Ok(page.page) };
+            before = oldest.start;
             let mut windows = &windows[..];
             while let Some(next) = windows.first() {
                 let batch = &windows[..ahead.min(windows.len())];

@@ -80,15 +80,18 @@ impl Database {
         for at in &noted {
             shards.entry(regimes.place(at.0, &at.1).shard).or_default().push(at);
         }
-        let rows = shards
+        let asked = shards
             .into_iter()
             .map(|(shard, at)| self.rows::<Stored>(&self.statements.entry_some, (list.collection, window, shard, at)));
-        let rows = try_join_all(rows).await?.into_iter().flatten().map(Stored::named);
-        let mut rows = rows.collect::<Result<BTreeMap<At, (String, Row)>>>()?;
+        let mut rows = BTreeMap::new();
+        for stored in try_join_all(asked).await?.into_iter().flatten() {
+            let (id, row) = stored.named()?;
+            rows.insert((row.created_at, id), row);
+        }
         let (mut found, mut strays) = (Found::new(), Vec::new());
         for at in &noted {
             match rows.remove(at) {
-                Some((id, row)) if row.owner.as_deref() == Some(list.owner) => found.push((id, row)),
+                Some(row) if row.owner.as_deref() == Some(list.owner) => found.push((at.1.clone(), row)),
                 _ => strays.push(self.remove_stray(list, regimes, at)),
             }
         }
@@ -101,7 +104,7 @@ impl Database {
         let stamp = match self.head(Key { collection: list.collection, id }).await? {
             // A later life of the record, which is not in this place of the list.
             Some(head) if head.created_at != *created_at => *created_at,
-            Some(head) if !head.is_alive() => stamp(&head),
+            Some(head) if !head.is_alive() || head.owner.as_deref() != Some(list.owner) => stamp(&head),
             // Its head is gone too; or it never had one, and whoever was to write it is gone.
             None if created_at + SOFT_ROW_MICROS < mutation::now() => *created_at,
             _ => return Ok(()),

@@ -7,7 +7,7 @@ use crate::store::{Result, Row, SOFT_ROW_MICROS, codec};
 /// The columns that entries and heads share.
 #[derive(scylla::DeserializeRow)]
 pub(super) struct Stored {
-    pub(super) id: String,
+    id: String,
     created_at: i64,
     data: Bytes,
     owner: String,
@@ -18,10 +18,9 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// The row with its id, by its place in a list.
-    pub(super) fn named(mut self) -> Result<((i64, String), (String, Row))> {
-        let id = std::mem::take(&mut self.id);
-        Ok(((self.created_at, id.clone()), (id, self.row()?)))
+    /// The row with its id.
+    pub(super) fn named(mut self) -> Result<(String, Row)> {
+        Ok((std::mem::take(&mut self.id), self.row()?))
     }
 
     pub(super) fn row(self) -> Result<Row> {

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use redb::ReadableTableMetadata;
 use skep_proto::{Code, v1::Rules};
 
-use super::*;
+use super::{tables::OWNED, *};
 use crate::store::{Account, AccountStore, DELETED_ACCOUNT_MICROS, Next, SOFT_ROW_MICROS, Session, Stage};
 
 const DATA: Bytes = Bytes::from_static(b"{}");
@@ -28,9 +28,23 @@ fn fresh() -> (String, Row) {
     (mutation.to_string(), Row::first(mutation, mutation::time(mutation).unwrap(), None, DATA))
 }
 
-fn entries(store: &Embedded) -> [u64; 4] {
+fn entries(store: &Embedded) -> [u64; 5] {
     let count = |table| store.file.look(|transaction| Ok(Ok(transaction.open_table(table)?.len()?))).unwrap();
-    [RECORDS, PLACES, GRAVES, EXPIRIES].map(count)
+    [RECORDS, PLACES, OWNED, GRAVES, EXPIRIES].map(count)
+}
+
+/// Makes so many records at once: each second one with a chosen id, each third one with an owner.
+async fn make(store: &Arc<Embedded>, records: usize, collection: impl Fn(usize) -> Uuid) {
+    let writes = (0..records).map(|i| {
+        let (store, collection, (fresh_id, row)) = (Arc::clone(store), collection(i), fresh());
+        let id = if i % 2 == 0 { format!("chosen{i}") } else { fresh_id };
+        let owner = (i % 3 == 0).then(|| format!("owner{}", i % 2));
+        let row = Row { owner, ..row };
+        tokio::spawn(async move { store.swap(Key { collection, id: &id }, None, row).await })
+    });
+    for write in writes.collect::<Vec<_>>() {
+        assert!(matches!(write.await.unwrap(), Ok(Swap::Applied)));
+    }
 }
 
 #[tokio::test]
@@ -68,17 +82,7 @@ async fn a_dropped_collection_is_cleared_away_in_steps() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Embedded::open(folder.path()).unwrap());
     let (doomed, kept) = (define(&store, "doomed").await, define(&store, "kept").await);
-    let writes: Vec<_> = (0..2500)
-        .map(|i| {
-            let (store, (fresh_id, row)) = (Arc::clone(&store), fresh());
-            let id = if i % 2 == 0 { format!("chosen{i}") } else { fresh_id };
-            let collection = if i % 100 == 0 { kept.uid } else { doomed.uid };
-            tokio::spawn(async move { store.swap(Key { collection, id: &id }, None, row).await })
-        })
-        .collect();
-    for write in writes {
-        assert!(matches!(write.await.unwrap(), Ok(Swap::Applied)));
-    }
+    make(&store, 2500, |i| if i % 100 == 0 { kept.uid } else { doomed.uid }).await;
     assert_eq!(store.drop_collection(&doomed, false).await, Ok(Dropped::NotEmpty));
     assert_eq!(store.drop_collection(&doomed, true).await, Ok(Dropped::Done));
     assert_eq!(store.drop_collection(&doomed, true).await, Ok(Dropped::Stale));
@@ -90,9 +94,49 @@ async fn a_dropped_collection_is_cleared_away_in_steps() {
     while store.sweep().await.unwrap() {
         steps += 1;
     }
-    assert!(steps >= 4, "{steps} steps for 2475 records and 1225 places");
-    assert_eq!(entries(&store), [25, 25, 0, 0]);
+    assert!(steps >= 4, "{steps} steps for 2475 records, 1225 places and 825 that are owned");
+    assert_eq!(entries(&store), [25, 25, 9, 0, 0]);
     assert_eq!(store.scan(kept.uid, Selection::All, None, EVERYTHING).await.unwrap().records.len(), 25);
+}
+
+#[tokio::test]
+async fn a_file_of_before_is_given_its_index_of_owners() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Embedded::open(folder.path()).unwrap());
+    let uid = define(&store, "bees").await.uid;
+    make(&store, 2500, |_| uid).await;
+    let owned = async |store: &Embedded| {
+        let scan = async |owner| store.scan(uid, Selection::OwnedBy(owner), None, EVERYTHING).await.unwrap().records;
+        (scan("owner0").await, scan("owner1").await)
+    };
+    let before = owned(&store).await;
+    assert_eq!((before.0.len(), before.1.len()), (417, 417));
+    let forget = |transaction: redb::WriteTransaction| {
+        transaction.delete_table(OWNED)?;
+        transaction.delete_table(form::FORM)?;
+        // Who was interrupted in filling it left a part.
+        transaction.open_table(OWNED)?;
+        Ok(transaction.commit()?)
+    };
+    store.file.write(forget).unwrap();
+    assert_eq!(owned(&store).await, (vec![], vec![]));
+    drop(store);
+
+    let store = eventually_open(folder.path());
+    assert_eq!(owned(&store).await, before);
+    store
+        .file
+        .write(|transaction| {
+            transaction.open_table(form::FORM)?.insert((), 99)?;
+            Ok(transaction.commit()?)
+        })
+        .unwrap();
+    drop(store);
+    let started = std::time::Instant::now();
+    let refused = || format!("{:#}", Embedded::open(folder.path()).err().unwrap());
+    while !refused().contains("newer version") {
+        assert!(started.elapsed().as_secs() < 10, "{}", refused());
+    }
 }
 
 #[tokio::test]
@@ -120,7 +164,7 @@ async fn what_expired_is_cleared_away_and_what_lives_again_stays() {
     assert_eq!((read("gone").await, read("again").await, read("twice").await), (None, Some(again), Some(twice)));
     assert_eq!(store.noted(old).await.unwrap(), None);
     assert!(store.noted(new).await.unwrap().is_some());
-    assert_eq!(entries(&store), [1, 1, 1, 2]);
+    assert_eq!(entries(&store), [1, 1, 0, 1, 2]);
 }
 
 #[tokio::test]
