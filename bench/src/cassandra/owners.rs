@@ -57,9 +57,9 @@ pub(crate) async fn measure(cluster: &Cassandra, plan: Plan) -> anyhow::Result<(
             let between = cpu(&[opened.storage.id()?])?;
             let written = repeat(plan.connections, plan.time, async |client| create(caller(client)).await).await;
             if round > 0 {
-                pages[owned].rounds.push(Round { outcome: read, cpu: between - before });
+                pages[owned].rounds.push(Round { outcome: read, cpu: between - before, ..Round::default() });
                 let cpu = cpu(&[opened.storage.id()?])? - between;
-                creates[owned].rounds.push(Round { outcome: written, cpu });
+                creates[owned].rounds.push(Round { outcome: written, cpu, ..Round::default() });
             }
         }
     }
