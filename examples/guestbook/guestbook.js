@@ -1,81 +1,13 @@
 // A guestbook is the collection `guestbook`, read and written over the REST API of the same origin.
 
+import { identify, mayChange, me } from "./account.js";
+import { JSON_TYPE, Problem, Submission, call } from "./api.js";
+import { byId, fromTemplate, once, say } from "./page.js";
+
 const RECORDS = "/v1/collections/guestbook/records";
 const PAGE_SIZE = 20;
-const FIRST_RETRY_MS = 400;
-const LAST_RETRY_MS = 1600;
-const STATUS_MS = 8000;
 
-const byId = (id) => document.getElementById(id);
-const fromTemplate = (id) => byId(id).content.firstElementChild.cloneNode(true);
 const text = (value) => (typeof value === "string" ? value : value == null ? "" : JSON.stringify(value));
-
-class Problem extends Error {
-  constructor(status, detail) {
-    super(detail);
-    this.status = status;
-    this.mayPass = status === 0 || status === 503;
-  }
-}
-
-async function call(method, path, headers = {}, body = undefined) {
-  try {
-    const response = await fetch(path, { method, headers, body, cache: "no-store" });
-    const answer = response.status === 204 ? {} : await response.json();
-    if (response.ok) return { answer, etag: response.headers.get("ETag") };
-    throw new Problem(response.status, answer.detail ?? answer.title);
-  } catch (fault) {
-    if (fault instanceof Problem) throw fault;
-    throw new Problem(0, "The book cannot be reached. Your text is kept here: try again in a moment.");
-  }
-}
-
-/** What a person wants written once: it keeps its key for as long as its outcome is unknown. */
-class Submission {
-  #request;
-  #key;
-
-  async send(method, path, headers, body) {
-    const request = JSON.stringify([method, path, headers, body]);
-    if (request !== this.#request) {
-      this.#request = request;
-      // randomUUID() is missing where the page comes over plain HTTP from another machine.
-      this.#key = Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36)).join("-");
-    }
-    for (let wait = FIRST_RETRY_MS; ; wait *= 2) {
-      try {
-        const answered = await call(method, path, { ...headers, "Idempotency-Key": `"${this.#key}"` }, body);
-        this.#request = undefined;
-        return answered;
-      } catch (problem) {
-        if (!problem.mayPass) this.#request = undefined;
-        if (!problem.mayPass || wait > LAST_RETRY_MS) throw problem;
-        await new Promise((resume) => setTimeout(resume, wait));
-      }
-    }
-  }
-}
-
-let silence;
-function say(words) {
-  byId("status").textContent = words;
-  clearTimeout(silence);
-  silence = setTimeout(() => (byId("status").textContent = ""), STATUS_MS);
-}
-
-/** Runs `work` unless the last run is still under way; what goes wrong is told in `fault`. */
-async function once(button, fault, work) {
-  if (button.getAttribute("aria-disabled") === "true") return;
-  button.setAttribute("aria-disabled", "true");
-  fault.textContent = "";
-  try {
-    await work();
-  } catch (problem) {
-    fault.textContent = problem.message;
-  } finally {
-    button.removeAttribute("aria-disabled");
-  }
-}
 
 /** The form's data, or nothing while a field holds only white space; the browser then says so. */
 function read(form) {
@@ -92,6 +24,19 @@ function ago(date) {
   const seconds = (date - Date.now()) / 1000;
   const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? [];
   return unit ? relative.format(Math.trunc(seconds / length), unit) : "just now";
+}
+
+/** What a write answers. Whom a rule refuses is told as whom: they may have signed in or out elsewhere. */
+async function written(write) {
+  try {
+    return await write;
+  } catch (problem) {
+    if (problem.status !== 401 && problem.status !== 403) throw problem;
+    await identify();
+    throw new Problem(problem.status, me === null
+      ? "You are not signed in any more. Your text is kept here: sign in and try again."
+      : `You are signed in as ${me.name}, who may not write this.`);
+  }
 }
 
 const entries = new Map();
@@ -126,6 +71,16 @@ class Entry {
     this.#find("edit").setAttribute("aria-label", `Edit the entry by ${author}`);
     this.#find("delete").setAttribute("aria-label", `Delete the entry by ${author}`);
     this.tick();
+    this.mark();
+  }
+
+  /** Says whose it is, and offers what this person may do with it. */
+  mark() {
+    const { owner } = this.#record;
+    const isMine = me !== null && owner === me.id;
+    this.element.classList.toggle("mine", isMine);
+    this.#find("whose").textContent = isMine ? "yours" : owner === null ? "a guest" : "";
+    this.#find("edit").hidden = this.#find("delete").hidden = !mayChange(this.#record);
   }
 
   tick() {
@@ -186,6 +141,8 @@ class Entry {
     const form = fromTemplate("editor-template");
     const submission = new Submission();
     form.elements.author.value = text(this.#record.data.author);
+    // A rule demands that who signs in writes by their own name.
+    form.elements.author.readOnly = this.#record.owner !== null;
     form.elements.message.value = text(this.#record.data.message);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -201,7 +158,7 @@ class Entry {
     if (!data) return;
     try {
       const headers = { "Content-Type": "application/merge-patch+json", "If-Match": this.#etag };
-      const { answer } = await submission.send("PATCH", this.#path, headers, JSON.stringify(data));
+      const { answer } = await written(submission.send("PATCH", this.#path, headers, JSON.stringify(data)));
       this.show(answer);
       this.#close(opener);
       say("Saved.");
@@ -228,7 +185,7 @@ class Entry {
 
   async #delete(submission, opener) {
     try {
-      await submission.send("DELETE", this.#path, { "If-Match": this.#etag });
+      await written(submission.send("DELETE", this.#path, { "If-Match": this.#etag }));
       this.#remove("Deleted.");
     } catch (problem) {
       if (problem.status === 404) return this.#remove("Deleted.");
@@ -240,12 +197,13 @@ class Entry {
   }
 }
 
+const identified = identify();
 let nextPage = "";
 
 async function loadPage() {
   const query = new URLSearchParams({ page_size: PAGE_SIZE });
   if (nextPage) query.set("page_token", nextPage);
-  const { answer } = await call("GET", `${RECORDS}?${query}`);
+  const [{ answer }] = await Promise.all([call("GET", `${RECORDS}?${query}`), identified]);
   const fresh = answer.records.filter((record) => !entries.has(record.id)).map((record) => new Entry(record));
   byId("entries").append(...fresh.map((entry) => entry.element));
   nextPage = answer.next_page_token;
@@ -276,16 +234,23 @@ const signing = new Submission();
 async function sign(form) {
   const data = read(form);
   if (!data) return;
-  const headers = { "Content-Type": "application/json" };
-  const { answer } = await signing.send("POST", RECORDS, headers, JSON.stringify({ data }));
+  const { answer } = await written(signing.send("POST", RECORDS, JSON_TYPE, JSON.stringify({ data })));
+  const isAsShown = answer.owner === (me?.id ?? null);
+  if (!isAsShown) await identify();
   form.elements.message.value = "";
   const entry = entries.get(answer.id) ?? new Entry(answer);
   byId("entries").prepend(entry.element);
   byId("empty").hidden = true;
   entry.element.focus();
-  say("Signed. Thank you!");
+  say(isAsShown ? "Signed. Thank you!" : "Signed, but not by the account that was shown: it had been signed out elsewhere.");
 }
 
+document.addEventListener("account", () => {
+  const { author } = byId("sign").elements;
+  if (me !== null || author.readOnly) author.value = me?.name ?? "";
+  author.readOnly = me !== null;
+  entries.forEach((entry) => entry.mark());
+});
 byId("sign").addEventListener("submit", (event) => {
   event.preventDefault();
   const form = event.currentTarget;

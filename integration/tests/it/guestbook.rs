@@ -1,5 +1,7 @@
 //! The guestbook of `skep serve --example guestbook`, used by a person in a real browser.
 
+mod accounts;
+
 use std::{env, path::PathBuf};
 
 use integration::{Browser, Process, Program, Rest};
@@ -21,7 +23,13 @@ struct Visit {
 
 impl Visit {
     async fn start() -> anyhow::Result<Self> {
-        let skep = Program::skep()?.arg("--example").arg("guestbook").start().await?;
+        Self::told(&[]).await
+    }
+
+    /// Of a guestbook with settings.
+    async fn told(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let skep = Program::skep()?.arg("--example").arg("guestbook");
+        let skep = settings.iter().fold(skep, |skep, (name, value)| skep.env(name, *value)).start().await?;
         let (rest, url) = (skep.http("rest")?, format!("http://{}/", skep.door("rest")?));
         Ok(Self { _skep: skep, rest, browser: Browser::start().await?, url })
     }
@@ -42,10 +50,14 @@ impl Visit {
         Ok(self.rest.post(ENTRIES).json(json!({"data": data})).await?.expect(201).json())
     }
 
-    /// Asserts that the page has logged nothing that is wrong.
+    /// Asserts that the page has logged nothing that is wrong. A guest is told by a 401 that nobody is signed in.
     async fn is_quiet(&self) -> Outcome {
         let lines = self.browser.console().await?;
-        assert!(lines.iter().all(|line| line["level"] == "INFO"), "{lines:#?}");
+        let is_guest = |line: &Value| {
+            let text = line["message"].as_str().unwrap_or_default();
+            text.contains("/v1/accounts/me") && text.contains(" 401 ")
+        };
+        assert!(lines.iter().all(|line| line["level"] == "INFO" || is_guest(line)), "{lines:#?}");
         Ok(())
     }
 
@@ -209,19 +221,31 @@ async fn it_fits_a_phone_and_a_desktop() -> Outcome {
     let source = "window.shifts = []; new PerformanceObserver((list) => list.getEntries().forEach((entry) => \
         window.shifts.push(entry.toJSON()))).observe({ type: 'layout-shift', buffered: true })";
     visit.browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": source})).await?;
-    for (name, width, height, scheme) in [
-        ("phone", 390, 844, "light"),
-        ("phone-dark", 390, 844, "dark"),
-        ("desktop", 1280, 900, "light"),
-        ("desktop-dark", 1280, 900, "dark"),
-    ] {
-        visit.browser.device(width, height, scheme).await?;
-        visit.open().await?;
-        let wide = visit.browser.value("document.documentElement.scrollWidth <= window.innerWidth").await?;
-        assert_eq!(wide, true, "{name} scrolls sideways");
-        let path = visit.screenshot(name).await?;
-        assert!(path.metadata()?.len() > 10_000, "{}", path.display());
-        assert_eq!(visit.browser.value("window.shifts").await?, json!([]), "{name}");
+    for who in ["guest", "account"] {
+        if who == "account" {
+            visit
+                .enter("sign-up", "Ann of the very long, but not too long name by the lime trees", "correct horse")
+                .await?;
+            visit.until_known("Ann of the very long, but not too long name by the lime trees").await?;
+            visit.browser.find("#message").await?.fill("Mine.").await?;
+            visit.browser.find("#sign .primary").await?.click().await?;
+            visit.browser.find(".mine").await?;
+        }
+        for (device, width, height, scheme) in [
+            ("phone", 390, 844, "light"),
+            ("phone-dark", 390, 844, "dark"),
+            ("desktop", 1280, 900, "light"),
+            ("desktop-dark", 1280, 900, "dark"),
+        ] {
+            let name = format!("{device}-{who}");
+            visit.browser.device(width, height, scheme).await?;
+            visit.open().await?;
+            let wide = visit.browser.value("document.documentElement.scrollWidth <= window.innerWidth").await?;
+            assert_eq!(wide, true, "{name} scrolls sideways");
+            let path = visit.screenshot(&name).await?;
+            assert!(path.metadata()?.len() > 10_000, "{}", path.display());
+            assert_eq!(visit.browser.value("window.shifts").await?, json!([]), "{name}");
+        }
     }
     visit.is_quiet().await
 }

@@ -16,30 +16,28 @@ pub(crate) struct Example {
     files: &'static [File],
 }
 
+/// A file of the guestbook, by its path and media type.
+macro_rules! file {
+    ($path:literal, $name:literal, $content_type:literal) => {
+        File {
+            path: $path,
+            content_type: $content_type,
+            bytes: include_bytes!(concat!("../../../examples/guestbook/", $name)),
+        }
+    };
+}
+
 const GUESTBOOK: Example = Example {
     collection: "guestbook",
     definition: include_str!("../../../examples/guestbook/collection.json"),
     files: &[
-        File {
-            path: "/",
-            content_type: "text/html; charset=utf-8",
-            bytes: include_bytes!("../../../examples/guestbook/index.html"),
-        },
-        File {
-            path: "/guestbook.css",
-            content_type: "text/css; charset=utf-8",
-            bytes: include_bytes!("../../../examples/guestbook/guestbook.css"),
-        },
-        File {
-            path: "/guestbook.js",
-            content_type: "text/javascript; charset=utf-8",
-            bytes: include_bytes!("../../../examples/guestbook/guestbook.js"),
-        },
-        File {
-            path: "/guestbook.svg",
-            content_type: "image/svg+xml",
-            bytes: include_bytes!("../../../examples/guestbook/guestbook.svg"),
-        },
+        file!("/", "index.html", "text/html; charset=utf-8"),
+        file!("/guestbook.css", "guestbook.css", "text/css; charset=utf-8"),
+        file!("/guestbook.svg", "guestbook.svg", "image/svg+xml"),
+        file!("/guestbook.js", "guestbook.js", "text/javascript; charset=utf-8"),
+        file!("/account.js", "account.js", "text/javascript; charset=utf-8"),
+        file!("/api.js", "api.js", "text/javascript; charset=utf-8"),
+        file!("/page.js", "page.js", "text/javascript; charset=utf-8"),
     ],
 };
 
