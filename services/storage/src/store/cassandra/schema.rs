@@ -11,34 +11,35 @@ use uuid::Uuid;
 use super::{database::applied, session::Link, settings::Settings};
 
 /// What each version adds to the one before. Never changed once released; each may be made twice.
-const MIGRATIONS: &[&[&str]] = &[
-    &[
-        // Leveled, because a get asks one partition and an update leaves an older copy in another file: a read finds
-        // its row in few files. Windows of time are in the key already, so that whole files never expire together.
-        "CREATE TABLE IF NOT EXISTS record_entries (collection uuid, window bigint, shard int, created_at bigint, id text, \
+const MIGRATIONS: &[&[&str]] = &[RECORDS, OWNERS];
+
+const RECORDS: &[&str] = &[
+    // Leveled, because a get asks one partition and an update leaves an older copy in another file: a read finds
+    // its row in few files. Windows of time are in the key already, so that whole files never expire together.
+    "CREATE TABLE IF NOT EXISTS record_entries (collection uuid, window bigint, shard int, created_at bigint, id text, \
      data blob, owner text, updated_at bigint, version bigint, history blob, fingerprint blob, \
      PRIMARY KEY ((collection, window, shard), created_at, id)) \
      WITH CLUSTERING ORDER BY (created_at DESC, id DESC) AND compaction = {'class': 'LeveledCompactionStrategy'}",
-        "CREATE TABLE IF NOT EXISTS heads (collection uuid, id text, mutation uuid, created_at bigint, \
+    "CREATE TABLE IF NOT EXISTS heads (collection uuid, id text, mutation uuid, created_at bigint, \
      data blob, owner text, updated_at bigint, version bigint, history blob, fingerprint blob, \
      PRIMARY KEY ((collection, id))) WITH compaction = {'class': 'LeveledCompactionStrategy'}",
-        // A note that comes back from a node that missed its deletion is of an empty window, and deleted again.
-        "CREATE TABLE IF NOT EXISTS windows (collection uuid, window bigint, note uuid, \
+    // A note that comes back from a node that missed its deletion is of an empty window, and deleted again.
+    "CREATE TABLE IF NOT EXISTS windows (collection uuid, window bigint, note uuid, \
      PRIMARY KEY (collection, window, note)) \
      WITH CLUSTERING ORDER BY (window DESC, note ASC) AND gc_grace_seconds = 10800",
-        "CREATE TABLE IF NOT EXISTS notes (key uuid PRIMARY KEY, fingerprint blob, seen uuid, expires_at bigint)",
-        "CREATE TABLE IF NOT EXISTS collections (realm text, name text, etag uuid, definition blob, \
+    "CREATE TABLE IF NOT EXISTS notes (key uuid PRIMARY KEY, fingerprint blob, seen uuid, expires_at bigint)",
+    "CREATE TABLE IF NOT EXISTS collections (realm text, name text, etag uuid, definition blob, \
      regimes frozen<list<frozen<tuple<bigint, bigint, int>>>>, closing uuid, PRIMARY KEY (realm, name))",
-        "CREATE TABLE IF NOT EXISTS dropped (realm text, uid uuid, name text, \
+    "CREATE TABLE IF NOT EXISTS dropped (realm text, uid uuid, name text, \
      regimes frozen<list<frozen<tuple<bigint, bigint, int>>>>, since bigint, PRIMARY KEY (realm, uid))",
-    ],
-    &[
-        // An entry that comes back from a node that missed its deletion is checked like any other.
-        "CREATE TABLE IF NOT EXISTS owned (list uuid, window bigint, created_at bigint, id text, \
+];
+
+const OWNERS: &[&str] = &[
+    // An entry that comes back from a node that missed its deletion is checked like any other.
+    "CREATE TABLE IF NOT EXISTS owned (list uuid, window bigint, created_at bigint, id text, \
      PRIMARY KEY ((list, window), created_at, id)) \
      WITH CLUSTERING ORDER BY (created_at DESC, id DESC) AND gc_grace_seconds = 10800",
-        "CREATE TABLE IF NOT EXISTS owners (collection uuid, part int, list uuid, PRIMARY KEY ((collection, part), list))",
-    ],
+    "CREATE TABLE IF NOT EXISTS owners (collection uuid, part int, list uuid, PRIMARY KEY ((collection, part), list))",
 ];
 
 /// A holder that died is waited for no longer.
