@@ -153,8 +153,8 @@ async fn a_hidden_record_looks_like_none() {
     ] {
         for who in [&nobody, &bob] {
             let ask = async |id: &str| {
-                let path = format!("/v1/collections/hidden/records/{id}");
-                let answer = who.ask(&routes, method, &path, &headers, body).await;
+                let record = format!("/v1/collections/hidden/records/{id}");
+                let answer = who.ask(&routes, method, &record, &headers, body).await;
                 let text = String::from_utf8(answer.body.to_vec()).unwrap();
                 (answer.problem(), text.split("\"instance\"").next().unwrap().replace(id, "ID"))
             };
@@ -164,9 +164,9 @@ async fn a_hidden_record_looks_like_none() {
         }
     }
     // That a patch does not fit is told to who may make it alone; as it stands this one would change nothing.
-    let path = "/v1/collections/hidden/records/present";
-    assert_eq!(bob.ask(&routes, "PATCH", path, &[patch], unfit).await.problem().0, 409);
-    assert_eq!(bob.ask(&routes, "PATCH", path, &[patch], fits).await.problem().0, 404);
+    let present = "/v1/collections/hidden/records/present";
+    assert_eq!(bob.ask(&routes, "PATCH", present, &[patch], unfit).await.problem().0, 409);
+    assert_eq!(bob.ask(&routes, "PATCH", present, &[patch], fits).await.problem().0, 404);
 }
 
 #[tokio::test]
