@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use integration::{House, Logs, Process, Program, eventually};
+use integration::{ADMIN_PASSWORD, House, Logs, Process, Program, eventually};
 use serde_json::{Value, json};
 
 use crate::{
@@ -126,12 +126,21 @@ async fn what_is_secret_is_in_no_log() -> Outcome {
     let house = House { gate, storage: Some(storage) };
     let rest = house.rest()?;
     define(&rest, "notes").await?;
-    let secrets = [token, "bearer-of-a-session", "cookie-of-a-session", "what-a-person-wrote", "a-key-of-someones"];
-    let call = rest.post(NOTES).header("authorization", format!("Bearer {}", secrets[1]));
-    let call = call.header("cookie", format!("skep_session={}", secrets[2]));
-    let call = call.header("idempotency-key", format!("\"{}\"", secrets[4])).header("x-request-id", "secretive");
-    call.json(json!({"data": {"text": secrets[3]}})).await?;
+    let (bearer, cookie) = (rest.administrator().await?, rest.administrator().await?);
+    let (text, key) = ("what-a-person-wrote", "a-key-of-someones");
+    let call = bearer.post(NOTES).header("cookie", format!("skep_session={}", cookie.token()));
+    let call = call.header("idempotency-key", format!("\"{key}\"")).header("x-request-id", "secretive");
+    call.json(json!({"data": {"text": text}})).await?.expect(201);
     about(&house, "secretive", 2).await?;
+    // Nor is what was tried in vain.
+    let (no_token, no_password) = ("bearer-of-no-session", "no-password-of-anybody");
+    let call = rest.get(NOTES).header("authorization", format!("Bearer {no_token}")).header("x-request-id", "in-vain");
+    call.await?.problem(401, "unauthenticated");
+    let signed_in = json!({"name": "admin", "password": no_password});
+    let call = rest.post("/v1/sessions").header("x-request-id", "in-vain").json(signed_in);
+    call.await?.problem(401, "invalid_credentials");
+    about(&house, "in-vain", 3).await?;
+    let secrets = [token, ADMIN_PASSWORD, bearer.token(), cookie.token(), text, key, no_token, no_password];
     for process in processes(&house) {
         let mut texts = process.logs().files()?;
         texts.push(("stderr".into(), process.stderr()));
