@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use integration::{ADMIN_PASSWORD, House, Logs, Process, Program, eventually};
 use serde_json::{Value, json};
@@ -33,10 +36,13 @@ async fn a_request_is_followed_through_gate_and_storage() -> Outcome {
         let traceparent = format!("00-{TRACE}-b7ad6b7169203331-01");
         let call = rest.post(NOTES).header("x-request-id", "follow.me-1").header("traceparent", traceparent);
         call.json(json!({"data": {}})).await?.expect(201);
-        let lines = about(&house, "follow.me-1", 2).await?;
-        let services: Vec<_> = lines.iter().filter_map(|line| line["service.name"].as_str()).collect();
-        assert!(services.contains(&"gate") && services.contains(&"storage"), "{lines:#?}");
-        assert_eq!(lines.len(), 2, "one event per request and service: {lines:#?}");
+        let lines = about(&house, "follow.me-1", 3).await?;
+        let told = |line: &Value| [&line["service.name"], &line["http.request.method"], &line["rpc.method"]].map(text);
+        let told: BTreeSet<_> = lines.iter().map(told).collect();
+        // The first to ask for records of a collection asks for its rules too.
+        let calls = [["gate", "POST", ""], ["storage", "", "CreateRecord"], ["storage", "", "GetCollection"]];
+        assert_eq!(told, calls.map(|call| call.map(str::to_owned)).into(), "one event per request and service");
+        assert_eq!(lines.len(), 3, "one event per request and service: {lines:#?}");
         for line in &lines {
             assert_eq!(line["trace.id"], TRACE, "{line:#}");
             assert!(line["event.duration"].is_u64(), "{line:#}");
@@ -45,6 +51,10 @@ async fn a_request_is_followed_through_gate_and_storage() -> Outcome {
         assert!(!about(&house, &id, 1).await?.is_empty());
     }
     Ok(())
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn is_named_as_promised(name: &str) -> bool {
