@@ -7,7 +7,7 @@ use integration::{Rest, eventually};
 use crate::Outcome;
 
 const ME: &str = "/v1/accounts/me";
-const BOUND: Duration = Duration::from_secs(60);
+const BOUND: Duration = Duration::from_mins(1);
 /// A gate that remembers by itself believes what it knows for 5 s.
 const ALONE: Duration = Duration::from_secs(4);
 
