@@ -24,7 +24,7 @@ pub use chaos::ChaosProxy;
 pub use house::House;
 pub use logs::Logs;
 pub use process::Process;
-pub use program::Program;
+pub use program::{ADMIN_PASSWORD, Program};
 pub use redis::Redis;
 pub use rest::{Answer, Call, Rest};
 pub use swarm::{Machine, Stack, Swarm, in_own_namespaces};

@@ -18,8 +18,8 @@ const RUN_BOUND: Duration = Duration::from_secs(20);
 /// Where Debian keeps it, in the folder of each architecture.
 const FAKETIME: &str = "faketime/libfaketimeMT.so.1";
 
-/// Of the administrator `admin`.
-pub(crate) const ADMIN_PASSWORD: &str = "the-password-of-this-administrator";
+/// The password of the administrator `admin`.
+pub const ADMIN_PASSWORD: &str = "the-password-of-this-administrator";
 
 /// A door of a process, and the variable that says where it is.
 pub(crate) const DOORS: [(&str, &str); 3] =

@@ -50,6 +50,13 @@ impl Rest {
         eventually("there is an administrator", ANSWER_BOUND, signed_in).await
     }
 
+    /// Defines, as the administrator, a collection that everyone may use.
+    pub async fn define(&self, collection: &str) -> anyhow::Result<Answer> {
+        let everyone = json!({"list": "true", "get": "true", "create": "true", "update": "true", "delete": "true"});
+        let path = format!("/v1/collections/{collection}");
+        self.administrator().await?.put(path).json(json!({"rules": everyone})).await
+    }
+
     /// The token that it bears.
     pub fn token(&self) -> &str {
         self.token.as_deref().unwrap_or_default()

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use integration::{Cassandra, House, Process, Program};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     Plan, bare,
@@ -19,7 +19,7 @@ use crate::{
     load::{self, Ask},
 };
 
-const COLLECTION: &str = "/v1/collections/bees";
+const COLLECTION: &str = "bees";
 const SMALL: usize = 60;
 /// Distinct records that are read.
 const READ: usize = 5000;
@@ -117,9 +117,9 @@ fn unknowns(storage: &Process) -> anyhow::Result<usize> {
 /// A gate before the storage, with a collection.
 async fn gate(opened: &Opened) -> anyhow::Result<(Process, Side)> {
     let gate = Program::gate(&opened.storage, House::token())?.start().await?;
-    let defined = gate.http("rest")?.put(COLLECTION).json(json!({"rules": {}})).await?;
-    ensure!(defined.status < 300, "{defined:?}");
-    let path = format!("{COLLECTION}/records");
+    let defined = gate.http("rest")?.define(COLLECTION).await?;
+    ensure!(defined.status == 201, "{defined:?}");
+    let path = format!("/v1/collections/{COLLECTION}/records");
     let side = Side { address: gate.door("rest")?, path, processes: vec![gate.id()?, opened.storage.id()?] };
     Ok((gate, side))
 }

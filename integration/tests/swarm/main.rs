@@ -6,6 +6,7 @@ mod events;
 mod files;
 mod load;
 mod logs;
+mod sessions;
 
 use std::{
     io::{Write, stderr},
@@ -13,7 +14,7 @@ use std::{
 };
 
 use anyhow::Context;
-use integration::{Rest, Stack, Swarm, in_own_namespaces};
+use integration::{ADMIN_PASSWORD, Rest, Stack, Swarm, in_own_namespaces};
 use serde_json::json;
 
 use self::load::Load;
@@ -25,9 +26,9 @@ const MACHINES: u8 = 5;
 const READY_BOUND: Duration = Duration::from_mins(5);
 const NETWORKS: usize = 5;
 const FIRST: &str = "1";
-/// Any texts.
+/// Any texts, but for the password that [`Rest::administrator`] knows.
 const SECRETS: [(&str, &str); 7] = [
-    ("admin_password", "the-administrator-of-this-swarm"),
+    ("admin_password", ADMIN_PASSWORD),
     ("internal_token", "the-inside-secret-of-this-swarm"),
     ("redis_password", "redis-1"),
     ("elastic_password", "elastic-1"),
@@ -70,7 +71,10 @@ async fn everything_the_stack_goes_through() -> Outcome {
     clocked("the stack is at full strength", deployed).await?;
     assert_eq!(stack.unlimited().await?, [""; 0], "services without limits or reservations");
 
-    guestbook(&swarm, &stack).await?;
+    let all = gates(&swarm, &stack).await?;
+    let [first, second, ..] = all.as_slice() else { anyhow::bail!("two gates, not {all:?}") };
+    guestbook(first, second).await?;
+    clocked("who signs out at one gate is unknown at the other", sessions::are_shared(first, second)).await?;
     let load = Load::start(&swarm);
     let (rows, outcome) = events::all(&swarm, &stack, &load).await;
     tell(&rows)?;
@@ -81,10 +85,8 @@ async fn everything_the_stack_goes_through() -> Outcome {
 }
 
 /// Writes through one machine, and reads through another.
-async fn guestbook(swarm: &Swarm, stack: &Stack<'_>) -> Outcome {
-    let gates = gates(swarm, stack).await?;
-    let [first, second, ..] = gates.as_slice() else { anyhow::bail!("two gates, not {gates:?}") };
-    first.put("/v1/collections/guestbook").json(json!({})).await?.expect(201);
+async fn guestbook(first: &Rest, second: &Rest) -> Outcome {
+    first.define("guestbook").await?.expect(201);
     let entry = json!({"data": {"author": "Ann", "message": "through one machine"}});
     let written = first.post(load::ENTRIES).json(entry).await?.expect(201).json();
     let id = written["id"].as_str().context("an id")?;

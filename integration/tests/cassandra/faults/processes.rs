@@ -52,11 +52,13 @@ pub(super) async fn two_dead(cluster: &Cassandra, houses: &Houses, fault: &str) 
     let doors = houses.doors()?;
     let load = Load::begin(&doors, fault, OUTAGE, OUTAGE).await;
     let [_, second, third] = cluster.nodes() else { anyhow::bail!("three nodes") };
+    let administrators = try_join_all(doors.iter().map(Rest::administrator)).await?;
     load.during(async {
         sleep(BETWEEN).await;
         second.kill().await?;
         third.kill().await?;
-        let probing = try_join_all(doors.iter().enumerate().map(|(number, door)| probe(&load, door, number)));
+        let probing = doors.iter().zip(&administrators).enumerate();
+        let probing = try_join_all(probing.map(|(number, (door, admin))| probe(&load, door, admin, number)));
         let (unready, probed) = tokio::join!(followed(houses, false), probing);
         unready.and(probed)?;
         cluster.restart(second).await?;
@@ -80,7 +82,7 @@ async fn followed(houses: &Houses, ready: bool) -> anyhow::Result<()> {
 }
 
 /// One request of each kind at a time, never repeated.
-async fn probe(load: &Load<'_, Rest>, door: &Rest, number: usize) -> anyhow::Result<()> {
+async fn probe(load: &Load<'_, Rest>, door: &Rest, admin: &Rest, number: usize) -> anyhow::Result<()> {
     let (begun, records) = (Instant::now(), format!("/v1/collections/{}/records", load.collection()));
     for round in 0.. {
         if begun.elapsed() > PROBED {
@@ -96,7 +98,7 @@ async fn probe(load: &Load<'_, Rest>, door: &Rest, number: usize) -> anyhow::Res
             door.delete(format!("{records}/{chosen}")),
             door.get(format!("{records}/count")),
             door.get(&records),
-            door.put("/v1/collections/while-two-are-dead").json(json!({})),
+            admin.put("/v1/collections/while-two-are-dead").json(json!({})),
         ];
         let asked = calls.into_iter().map(async |call| {
             let begun = Instant::now();

@@ -43,12 +43,13 @@ fn malformed() -> Vec<(&'static str, Vec<u8>)> {
 #[tokio::test]
 async fn malformed_json_is_told() -> Outcome {
     let (mut skep, rest) = victim().await?;
+    let admin = rest.administrator().await?;
     for (what, body) in malformed() {
         let json = "application/json";
         for answer in [
             rest.post(NOTES).typed(json, body.clone()).await?,
             rest.put(note("a")).typed(json, body.clone()).await?,
-            rest.put("/v1/collections/notes").typed(json, body.clone()).await?,
+            admin.put("/v1/collections/notes").typed(json, body.clone()).await?,
             rest.patch(note("a")).typed("application/merge-patch+json", body.clone()).await?,
             rest.patch(note("a")).typed("application/json-patch+json", body.clone()).await?,
         ] {
@@ -66,6 +67,7 @@ async fn malformed_json_is_told() -> Outcome {
 #[tokio::test]
 async fn nesting_without_end_is_refused() -> Outcome {
     let (mut skep, rest) = victim().await?;
+    let admin = rest.administrator().await?;
     let arrays = format!("{}{}", "[".repeat(40_000), "]".repeat(40_000));
     let objects = format!("{}1{}", r#"{"a":"#.repeat(40_000), "}".repeat(40_000));
     for deep in [&arrays, &objects] {
@@ -73,7 +75,7 @@ async fn nesting_without_end_is_refused() -> Outcome {
             refused("POST", &rest.post(NOTES).typed("application/json", body.clone()).await?);
             refused("PUT", &rest.put(note("a")).typed("application/json", body.clone()).await?);
             let definition = body.replacen("data", "schema", 1);
-            refused("define", &rest.put("/v1/collections/notes").typed("application/json", definition).await?);
+            refused("define", &admin.put("/v1/collections/notes").typed("application/json", definition).await?);
         }
         let merge = format!(r#"{{"a":{deep}}}"#);
         refused("merge", &rest.patch(note("a")).typed("application/merge-patch+json", merge).await?);
@@ -89,10 +91,11 @@ async fn nesting_without_end_is_refused() -> Outcome {
 #[tokio::test]
 async fn wrong_types_are_told() -> Outcome {
     let (mut skep, rest) = victim().await?;
+    let admin = rest.administrator().await?;
     for media_type in
         ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "x", "/", ""]
     {
-        for call in [rest.post(NOTES), rest.put(note("a")), rest.put("/v1/collections/notes")] {
+        for call in [rest.post(NOTES), rest.put(note("a")), admin.put("/v1/collections/notes")] {
             let answer = call.typed(media_type, r#"{"data":{}}"#).await?;
             answer.problem(415, "unsupported_media_type");
         }
@@ -122,6 +125,7 @@ async fn chunked(rest: &Rest, size: usize) -> anyhow::Result<integration::Answer
 #[tokio::test]
 async fn bodies_of_2_mib_are_too_large() -> Outcome {
     let (mut skep, rest) = victim().await?;
+    let admin = rest.administrator().await?;
     let large = json!({"data": {"a": "x".repeat(2 * 1024 * 1024)}}).to_string();
     let spaces = format!("{}{{\"data\":{{}}}}", " ".repeat(2 * 1024 * 1024));
     for _ in 0..20 {
@@ -129,7 +133,7 @@ async fn bodies_of_2_mib_are_too_large() -> Outcome {
             let json = "application/json";
             rest.post(NOTES).typed(json, body.clone()).await?.problem(413, "payload_too_large");
             rest.put(note("a")).typed(json, body.clone()).await?.problem(413, "payload_too_large");
-            rest.put("/v1/collections/notes").typed(json, body.clone()).await?.problem(413, "payload_too_large");
+            admin.put("/v1/collections/notes").typed(json, body.clone()).await?.problem(413, "payload_too_large");
             let merge = rest.patch(note("a")).typed("application/merge-patch+json", body.clone());
             merge.await?.problem(413, "payload_too_large");
         }

@@ -14,6 +14,7 @@ on_every_house! {
 }
 
 async fn a_definition_is_kept_listed_replaced_and_deleted(rest: &Rest) -> Outcome {
+    let rest = &rest.administrator().await?;
     let path = "/v1/collections/notes";
     let definition = json!({"indexes": ["author", "a.b"], "rules": {"list": "true", "update": "record.owner == null"}});
     let made = rest.put(path).json(definition.clone()).await?.expect(201).json();
@@ -36,6 +37,7 @@ async fn a_definition_is_kept_listed_replaced_and_deleted(rest: &Rest) -> Outcom
 }
 
 async fn a_name_has_its_form(rest: &Rest) -> Outcome {
+    let rest = &rest.administrator().await?;
     define(rest, &format!("a{}", "b".repeat(62))).await?;
     define(rest, "a-b_9").await?;
     let too_long = "a".repeat(64);
@@ -58,25 +60,27 @@ async fn an_unknown_collection_holds_nothing(rest: &Rest) -> Outcome {
 }
 
 async fn a_collection_that_holds_records_is_deleted_only_by_force(rest: &Rest) -> Outcome {
+    let admin = rest.administrator().await?;
     define(rest, "notes").await?;
     for n in 0..50 {
         create(rest, json!({"n": n})).await?;
     }
-    rest.delete("/v1/collections/notes").await?.problem(409, "collection_not_empty");
-    rest.delete("/v1/collections/notes?force=maybe").await?.problem(400, "invalid_argument");
+    admin.delete("/v1/collections/notes").await?.problem(409, "collection_not_empty");
+    admin.delete("/v1/collections/notes?force=maybe").await?.problem(400, "invalid_argument");
     assert_eq!(all(rest, NOTES, 1000).await?.len(), 50);
-    rest.delete("/v1/collections/notes?force=true").await?.expect(204);
+    admin.delete("/v1/collections/notes?force=true").await?.expect(204);
     rest.get(NOTES).await?.problem(404, "collection_not_found");
 
     define(rest, "notes").await?;
     assert!(all(rest, NOTES, 1000).await?.is_empty());
     let only = create(rest, json!({"n": "alone"})).await?;
     rest.delete(super::path_of(&only)).await?.expect(204);
-    rest.delete("/v1/collections/notes").await?.expect(204);
+    admin.delete("/v1/collections/notes").await?.expect(204);
     Ok(())
 }
 
 async fn a_definition_has_its_bounds(rest: &Rest) -> Outcome {
+    let rest = &rest.administrator().await?;
     let fields = |count: usize| (0..count).map(|n| format!("f{n}")).collect::<Vec<_>>();
     let text = |length: usize| "x".repeat(length);
     rest.put("/v1/collections/wide").json(json!({"indexes": fields(20)})).await?.expect(201);
@@ -102,7 +106,7 @@ async fn a_definition_has_its_bounds(rest: &Rest) -> Outcome {
 
 async fn a_schema_is_enforced_or_refused(rest: &Rest) -> Outcome {
     let schema = json!({"schema": {"properties": {"n": {"type": "integer"}}}, "rules": {"create": "true"}});
-    let answer = rest.put("/v1/collections/notes").json(schema).await?;
+    let answer = rest.administrator().await?.put("/v1/collections/notes").json(schema).await?;
     if answer.status == 201 {
         rest.post(NOTES).json(json!({"data": {"n": "no number"}})).await?.problem(422, "schema_violation");
     } else {

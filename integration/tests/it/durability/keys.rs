@@ -60,7 +60,7 @@ async fn what_was_deleted_stays_deleted() -> Outcome {
         rest.put(note("a")).json(json!({"data": {"n": 2}})).await?.expect(200)
     };
     rest.delete(note("a")).await?.expect(204);
-    rest.delete("/v1/collections/gone").await?.expect(204);
+    rest.administrator().await?.delete("/v1/collections/gone").await?.expect(204);
     skep.restart().await?;
 
     let rest = skep.http("rest")?;

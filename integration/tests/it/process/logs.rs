@@ -1,6 +1,9 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use integration::{House, Logs, Process, Program, eventually};
+use integration::{ADMIN_PASSWORD, House, Logs, Process, Program, eventually};
 use serde_json::{Value, json};
 
 use crate::{
@@ -33,10 +36,13 @@ async fn a_request_is_followed_through_gate_and_storage() -> Outcome {
         let traceparent = format!("00-{TRACE}-b7ad6b7169203331-01");
         let call = rest.post(NOTES).header("x-request-id", "follow.me-1").header("traceparent", traceparent);
         call.json(json!({"data": {}})).await?.expect(201);
-        let lines = about(&house, "follow.me-1", 2).await?;
-        let services: Vec<_> = lines.iter().filter_map(|line| line["service.name"].as_str()).collect();
-        assert!(services.contains(&"gate") && services.contains(&"storage"), "{lines:#?}");
-        assert_eq!(lines.len(), 2, "one event per request and service: {lines:#?}");
+        let lines = about(&house, "follow.me-1", 3).await?;
+        let told = |line: &Value| [&line["service.name"], &line["http.request.method"], &line["rpc.method"]].map(text);
+        let told: BTreeSet<_> = lines.iter().map(told).collect();
+        // The first to ask for records of a collection asks for its rules too.
+        let calls = [["gate", "POST", ""], ["storage", "", "CreateRecord"], ["storage", "", "GetCollection"]];
+        assert_eq!(told, calls.map(|call| call.map(str::to_owned)).into(), "one event per request and service");
+        assert_eq!(lines.len(), 3, "one event per request and service: {lines:#?}");
         for line in &lines {
             assert_eq!(line["trace.id"], TRACE, "{line:#}");
             assert!(line["event.duration"].is_u64(), "{line:#}");
@@ -45,6 +51,10 @@ async fn a_request_is_followed_through_gate_and_storage() -> Outcome {
         assert!(!about(&house, &id, 1).await?.is_empty());
     }
     Ok(())
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn is_named_as_promised(name: &str) -> bool {
@@ -126,12 +136,21 @@ async fn what_is_secret_is_in_no_log() -> Outcome {
     let house = House { gate, storage: Some(storage) };
     let rest = house.rest()?;
     define(&rest, "notes").await?;
-    let secrets = [token, "bearer-of-a-session", "cookie-of-a-session", "what-a-person-wrote", "a-key-of-someones"];
-    let call = rest.post(NOTES).header("authorization", format!("Bearer {}", secrets[1]));
-    let call = call.header("cookie", format!("skep_session={}", secrets[2]));
-    let call = call.header("idempotency-key", format!("\"{}\"", secrets[4])).header("x-request-id", "secretive");
-    call.json(json!({"data": {"text": secrets[3]}})).await?;
+    let (bearer, cookie) = (rest.administrator().await?, rest.administrator().await?);
+    let (text, key) = ("what-a-person-wrote", "a-key-of-someones");
+    let call = bearer.post(NOTES).header("cookie", format!("skep_session={}", cookie.token()));
+    let call = call.header("idempotency-key", format!("\"{key}\"")).header("x-request-id", "secretive");
+    call.json(json!({"data": {"text": text}})).await?.expect(201);
     about(&house, "secretive", 2).await?;
+    // Nor is what was tried in vain.
+    let (no_token, no_password) = ("bearer-of-no-session", "no-password-of-anybody");
+    let call = rest.get(NOTES).header("authorization", format!("Bearer {no_token}")).header("x-request-id", "in-vain");
+    call.await?.problem(401, "unauthenticated");
+    let signed_in = json!({"name": "admin", "password": no_password});
+    let call = rest.post("/v1/sessions").header("x-request-id", "in-vain").json(signed_in);
+    call.await?.problem(401, "invalid_credentials");
+    about(&house, "in-vain", 3).await?;
+    let secrets = [token, ADMIN_PASSWORD, bearer.token(), cookie.token(), text, key, no_token, no_password];
     for process in processes(&house) {
         let mut texts = process.logs().files()?;
         texts.push(("stderr".into(), process.stderr()));

@@ -82,8 +82,8 @@ pub(super) struct Definition {
     rules: Option<Rules>,
 }
 
-/// Who may do what: CEL expressions of at most 4 KiB. An absent rule admits administrators only.
-/// Kept, not in force yet: everybody may do everything.
+/// Who may do what: CEL expressions over `auth`, `record` and `data`, of at most 4 KiB. An absent rule admits
+/// administrators only.
 #[derive(ToSchema)]
 pub(super) struct Rules {
     list: Option<String>,

@@ -251,7 +251,7 @@ pub(crate) async fn answer(stream: &mut TcpStream) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// A real backend, before whose every call something happens.
+/// A real backend, before whose every call something happens, which is told the name of the call.
 pub(crate) struct Disturbed<F> {
     pub(crate) real: Local<Engine>,
     pub(crate) before: F,
@@ -262,9 +262,9 @@ macro_rules! disturbed {
         $($call:ident($request:ty) -> $response:ty;)*
     })*) => {
         #[async_trait]
-        impl<F: Fn() -> BoxFuture<'static, Result<(), Error>> + Send + Sync + 'static> Backend for Disturbed<F> {
+        impl<F: Fn(&'static str) -> BoxFuture<'static, Result<(), Error>> + Send + Sync + 'static> Backend for Disturbed<F> {
             $($(async fn $call(&self, request: tonic::Request<$request>) -> Result<$response, Error> {
-                (self.before)().await?;
+                (self.before)(stringify!($call)).await?;
                 self.real.$call(request).await
             })*)*
         }

@@ -13,5 +13,6 @@ mod limits;
 mod problems;
 mod remote;
 mod rest;
+mod rules;
 mod sessions;
 mod signs;

@@ -134,7 +134,7 @@ async fn nobody_ends_the_session_of_another() {
 async fn unreliable() -> (Routes, Arc<AtomicBool>) {
     let away = Arc::new(AtomicBool::new(false));
     let seen = away.clone();
-    let before = move || -> BoxFuture<'static, Result<(), Error>> {
+    let before = move |_| -> BoxFuture<'static, Result<(), Error>> {
         let away = seen.load(Relaxed);
         Box::pin(async move { if away { Err(Error::new(Code::Unavailable, "no quorum")) } else { Ok(()) } })
     };

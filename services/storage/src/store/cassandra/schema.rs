@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{database::applied, session::Link, settings::Settings};
 
 /// What each version adds to the one before. Never changed once released; each may be made twice.
-const MIGRATIONS: &[&[&str]] = &[RECORDS, ACCOUNTS, OWNED];
+const MIGRATIONS: &[&[&str]] = &[RECORDS, ACCOUNTS, OWNERS];
 
 const RECORDS: &[&str] = &[
     // Leveled, because a get asks one partition and an update leaves an older copy in another file: a read finds
@@ -44,7 +44,7 @@ const ACCOUNTS: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS names (name uuid PRIMARY KEY, account uuid)",
 ];
 
-const OWNED: &[&str] = &[
+const OWNERS: &[&str] = &[
     // An entry that comes back from a node that missed its deletion is checked like any other.
     "CREATE TABLE IF NOT EXISTS owned (list uuid, window bigint, created_at bigint, id text, \
      PRIMARY KEY ((list, window), created_at, id)) \
