@@ -10,6 +10,7 @@ use axum::{
     routing::{get, post},
     serve::ListenerExt,
 };
+use bytes::Bytes;
 use futures_util::TryFutureExt;
 use scylla::{client::session::Session, statement::prepared::PreparedStatement};
 use serde::{Deserialize, Serialize};
@@ -24,15 +25,57 @@ use tonic::{
     Request, Response, Status,
     transport::{Channel, Server, server::TcpIncoming},
 };
+use uuid::Uuid;
 
 use self::{record_service_client::RecordServiceClient, record_service_server::*};
 use super::driver;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS bare (id text PRIMARY KEY, data blob, owner text, created_at bigint, \
     updated_at bigint, version bigint)";
-const WRITE: &str =
-    "INSERT INTO bare (id, data, owner, created_at, updated_at, version) VALUES (?, ?, '', ?, ?, 1) USING TIMESTAMP ?";
-const READ: &str = "SELECT data, created_at, version FROM bare WHERE id = ?";
+
+/// Where a bare chain keeps its records: the least that Cassandra can be asked, or what storage asks it.
+#[derive(Clone, Copy)]
+pub(crate) enum Rows {
+    Own,
+    Storages,
+}
+
+impl Rows {
+    pub(crate) fn of(name: &str) -> Self {
+        if name == Self::Storages.name() { Self::Storages } else { Self::Own }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Storages => "storages",
+        }
+    }
+
+    const fn statements(self) -> [&'static str; 2] {
+        match self {
+            Self::Own => [
+                "INSERT INTO bare (id, created_at, data, owner, updated_at, version) VALUES (?, ?, ?, '', ?, 1) USING TIMESTAMP ?",
+                "SELECT data, version FROM bare WHERE id = ?",
+            ],
+            Self::Storages => [
+                "INSERT INTO record_entries (collection, window, shard, created_at, id, data, owner, updated_at, version, history, fingerprint) \
+                 VALUES (00000000-0000-0000-0000-000000000000, ?, ?, ?, ?, ?, '', ?, 1, ?, 0x) USING TIMESTAMP ?",
+                "SELECT data, version, created_at, id, owner, updated_at, history, fingerprint FROM record_entries \
+                 WHERE collection = 00000000-0000-0000-0000-000000000000 AND window = ? AND shard = ? AND created_at = ? AND id = ?",
+            ],
+        }
+    }
+}
+
+/// A place among storage's rows: windows as it chooses them under load, four shards.
+fn place(id: Uuid) -> (i64, i32, i64) {
+    let created_at = mutation::time(id).unwrap_or_default();
+    (created_at - created_at % WINDOW, i32::from(id.as_bytes()[15] % 4), created_at)
+}
+
+/// Microseconds.
+const WINDOW: i64 = 10_000_000;
 
 /// Both processes, and where the first listens.
 pub(crate) struct Chain {
@@ -41,10 +84,10 @@ pub(crate) struct Chain {
     _processes: [Child; 2],
 }
 
-/// Starts both on tables of their own in `keyspace`.
-pub(crate) async fn start(session: &Session, hosts: &str, keyspace: &str) -> anyhow::Result<Chain> {
+/// Starts both on these rows in `keyspace`.
+pub(crate) async fn start(session: &Session, hosts: &str, keyspace: &str, rows: Rows) -> anyhow::Result<Chain> {
     session.query_unpaged(TABLE, ()).await?;
-    let (storage, address) = launch(&["bare-storage", hosts, keyspace]).await?;
+    let (storage, address) = launch(&["bare-storage", hosts, keyspace, rows.name()]).await?;
     let (gate, address) = launch(&["bare-gate", &address]).await?;
     let id = |child: &Child| child.id().context("a process of the bare chain ended");
     Ok(Chain { address: address.parse()?, ids: [id(&gate)?, id(&storage)?], _processes: [gate, storage] })
@@ -115,14 +158,15 @@ fn failed(status: Status) -> (StatusCode, String) {
 }
 
 /// tonic → driver, until killed.
-pub(crate) async fn storage(hosts: &str, keyspace: &str) -> anyhow::Result<()> {
+pub(crate) async fn storage(hosts: &str, keyspace: &str, rows: Rows) -> anyhow::Result<()> {
     let session = driver::connect(hosts, keyspace).await?;
     let prepare = async |text| {
         let mut statement = session.prepare(text).await?;
         statement.set_is_idempotent(true);
         anyhow::Ok(statement)
     };
-    let bare = Bare { write: prepare(WRITE).await?, read: prepare(READ).await?, session };
+    let [write, read] = rows.statements();
+    let bare = Bare { write: prepare(write).await?, read: prepare(read).await?, session, rows };
     let incoming = TcpIncoming::from(listen().await?).with_nodelay(Some(true));
     Ok(Server::builder().add_service(RecordServiceServer::new(bare)).serve_with_incoming(incoming).await?)
 }
@@ -131,6 +175,7 @@ struct Bare {
     session: Session,
     write: PreparedStatement,
     read: PreparedStatement,
+    rows: Rows,
 }
 
 #[tonic::async_trait]
@@ -138,16 +183,37 @@ impl RecordService for Bare {
     async fn create_record(&self, asked: Request<CreateRecordRequest>) -> Called<CreateRecordResponse> {
         let CreateRecordRequest { record_id, record, .. } = asked.into_inner();
         let (data, now) = (record.unwrap_or_default().data, mutation::now());
-        let values = (&record_id, &data, now, now, now);
-        self.session.execute_unpaged(&self.write, values).await.map_err(unavailable)?;
+        match self.rows {
+            Rows::Own => {
+                let values = (&record_id, now, &data, now, now);
+                self.session.execute_unpaged(&self.write, values).await
+            }
+            Rows::Storages => {
+                let id = Uuid::try_parse(&record_id).map_err(unavailable)?;
+                let (window, shard, created_at) = place(id);
+                let values = (window, shard, created_at, &record_id, &data, now, &id.as_bytes()[..], now);
+                self.session.execute_unpaged(&self.write, values).await
+            }
+        }
+        .map_err(unavailable)?;
         let record = Some(Record { name: record_id, data, version: 1, ..Default::default() });
         Ok(Response::new(CreateRecordResponse { record }))
     }
 
     async fn get_record(&self, asked: Request<GetRecordRequest>) -> Called<GetRecordResponse> {
         let name = asked.into_inner().name;
-        let rows = driver::rows::<(bytes::Bytes, i64, i64)>(&self.session, &self.read, (&name,)).await;
-        let (data, _, version) = rows.map_err(unavailable)?.pop().ok_or_else(|| Status::not_found(&name))?;
+        let found = match self.rows {
+            Rows::Own => {
+                driver::rows::<(Bytes, i64)>(&self.session, &self.read, (&name,)).await.map(|mut rows| rows.pop())
+            }
+            Rows::Storages => {
+                let (window, shard, created_at) = place(Uuid::try_parse(&name).map_err(unavailable)?);
+                let values = (window, shard, created_at, &name);
+                let rows = driver::rows::<Entry>(&self.session, &self.read, values).await;
+                rows.map(|mut rows| rows.pop().map(|(data, version, ..)| (data, version)))
+            }
+        };
+        let (data, version) = found.map_err(unavailable)?.ok_or_else(|| Status::not_found(&name))?;
         let record = Some(Record { name, data, version, ..Default::default() });
         Ok(Response::new(GetRecordResponse { record }))
     }
@@ -169,6 +235,7 @@ impl RecordService for Bare {
     }
 }
 
+type Entry = (Bytes, i64, i64, String, String, i64, Bytes, Bytes);
 type Called<T> = Result<Response<T>, Status>;
 
 fn unavailable(error: impl std::fmt::Display) -> Status {

@@ -11,7 +11,8 @@ use integration::{Cassandra, House, Process, Program};
 use serde_json::Value;
 
 use super::{
-    Plan, bare,
+    Plan,
+    bare::{self, Rows},
     driver::{self, Opened},
 };
 use crate::{
@@ -36,9 +37,15 @@ struct Side {
 pub(crate) async fn creates_and_gets(cluster: &Cassandra, plan: Plan) -> anyhow::Result<()> {
     let opened = driver::open(cluster, "info").await?;
     let (_gate, ours) = gate(&opened).await?;
-    let chain = bare::start(&opened.session, &cluster.variables()["CASSANDRA_HOSTS"], &opened.keyspace).await?;
-    let bare = Side { address: chain.address, path: "/records".into(), processes: chain.ids.to_vec() };
-    let sides = [("bare chain", bare), ("gate and storage", ours)];
+    let hosts = &cluster.variables()["CASSANDRA_HOSTS"];
+    let start = async |rows| {
+        let chain = bare::start(&opened.session, hosts, &opened.keyspace, rows).await?;
+        let side = Side { address: chain.address, path: "/records".into(), processes: chain.ids.to_vec() };
+        anyhow::Ok((chain, side))
+    };
+    let (_least, least) = start(Rows::Own).await?;
+    let (_same, same) = start(Rows::Storages).await?;
+    let sides = [("bare chain", least), ("bare chain on storage's rows", same), ("gate and storage", ours)];
     for bytes in [plan.bytes, SMALL] {
         let mut records = Vec::new();
         for (name, side) in &sides {
@@ -59,7 +66,7 @@ pub(crate) async fn creates_and_gets(cluster: &Cassandra, plan: Plan) -> anyhow:
             for round in 0..=plan.rounds {
                 progress(format_args!("{bytes} bytes, {connections} connections, round {round} of {}", plan.rounds));
                 // The side that begins changes with the round.
-                for at in [round % 2, 1 - round % 2] {
+                for at in (0..sides.len()).map(|turn| (turn + round) % sides.len()) {
                     let side = &sides[at].1;
                     let [written, read] = side.creates_then_gets(connections, plan.time, bytes, &records[at]).await?;
                     if round > 0 {
@@ -68,8 +75,12 @@ pub(crate) async fn creates_and_gets(cluster: &Cassandra, plan: Plan) -> anyhow:
                     }
                 }
             }
-            table(&format!("create, {bytes} bytes, {connections} connections"), &creates);
-            table(&format!("get, {bytes} bytes, {connections} connections"), &gets);
+            for cases in [&creates[..], &creates[1..]] {
+                table(&format!("create, {bytes} bytes, {connections} connections"), cases);
+            }
+            for cases in [&gets[..], &gets[1..]] {
+                table(&format!("get, {bytes} bytes, {connections} connections"), cases);
+            }
         }
     }
     Ok(())

@@ -15,6 +15,7 @@ use std::{env, time::Duration};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use integration::{Cassandra, CassandraOptions};
 
+use self::bare::Rows;
 use crate::compare::progress;
 
 const ABOUT: &str = "Measures the store on Cassandra, on three nodes that it starts (or those of CASSANDRA_HOSTS)";
@@ -71,7 +72,7 @@ pub(crate) fn command() -> Command {
 /// The two processes of the bare chain; each prints its address, and serves until killed.
 pub(crate) fn hidden() -> [Command; 2] {
     [
-        Command::new("bare-storage").hide(true).arg(Arg::new("hosts")).arg(Arg::new("keyspace")),
+        Command::new("bare-storage").hide(true).args(["hosts", "keyspace", "rows"].map(Arg::new)),
         Command::new("bare-gate").hide(true).arg(Arg::new("storage")),
     ]
 }
@@ -82,7 +83,7 @@ pub(crate) fn serve(asked: &ArgMatches) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         match asked.try_contains_id("storage") {
             Ok(true) => bare::gate(text("storage")).await,
-            _ => bare::storage(text("hosts"), text("keyspace")).await,
+            _ => bare::storage(text("hosts"), text("keyspace"), Rows::of(text("rows"))).await,
         }
     })
 }
