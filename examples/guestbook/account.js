@@ -27,7 +27,7 @@ const WORDS = {
 export let me = null;
 
 /** Whether the rules of the collection let this person change and delete `record`. */
-export const mayChange = ({ owner }) => owner === null || owner === me?.id || me?.roles.includes("admin") === true;
+export const mayChange = ({ owner }) => me !== null && (owner === me.id || me.roles.includes("admin"));
 
 const otherTabs = new BroadcastChannel("account");
 const dialog = byId("door");

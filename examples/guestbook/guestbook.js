@@ -141,7 +141,7 @@ class Entry {
     const form = fromTemplate("editor-template");
     const submission = new Submission();
     form.elements.author.value = text(this.#record.data.author);
-    // A rule demands that who signs in writes by their own name.
+    // A rule demands that who signs in writes by their own name; a guest's is the administrators' to mend.
     form.elements.author.readOnly = this.#record.owner !== null;
     form.elements.message.value = text(this.#record.data.message);
     form.addEventListener("submit", (event) => {

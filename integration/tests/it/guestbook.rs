@@ -7,6 +7,7 @@ use std::{env, path::PathBuf};
 use integration::{Browser, Process, Program, Rest};
 use serde_json::{Value, json};
 
+use self::accounts::PASSWORD;
 use crate::{Outcome, crud::all};
 
 const ENTRIES: &str = "/v1/collections/guestbook/records";
@@ -72,9 +73,9 @@ impl Visit {
 async fn a_person_signs_edits_and_deletes() -> Outcome {
     let visit = Visit::start().await?;
     let browser = &visit.browser;
-    visit.open().await?;
+    visit.join("Ann").await?;
     assert!(browser.find("#empty").await?.text().await?.contains("blank"));
-    visit.sign("Ann", "Hello,\nbees!").await?;
+    visit.write("Hello,\nbees!").await?;
     let entry = browser.find(".entry").await?.text().await?;
     assert!(entry.contains("Ann") && entry.contains("Hello,\nbees!") && entry.contains("just now"), "{entry}");
     browser.until("document.activeElement.matches('.entry')").await?;
@@ -123,13 +124,16 @@ async fn what_people_write_stays_text() -> Outcome {
 async fn a_change_by_somebody_else_is_not_overwritten() -> Outcome {
     let visit = Visit::start().await?;
     let browser = &visit.browser;
-    let id = visit.entry(json!({"author": "Ann", "message": "first"})).await?["id"].as_str().unwrap().to_owned();
     let theirs = json!({"data": {"author": "Ann", "message": "theirs"}});
     browser.device(390, 1200, "light").await?;
-    visit.open().await?;
+    visit.join("Ann").await?;
+    visit.write("first").await?;
+    let record = all(&visit.rest, ENTRIES, 30).await?.swap_remove(0);
+    let path = format!("{ENTRIES}/{}", record["id"].as_str().unwrap_or_default());
+    let elsewhere = visit.rest.sign_in("Ann", PASSWORD).await?;
     browser.find(".edit").await?.click().await?;
     browser.find(".editor textarea").await?.fill("mine").await?;
-    visit.rest.put(format!("{ENTRIES}/{id}")).json(theirs).await?.expect(200);
+    elsewhere.put(&path).json(theirs).await?.expect(200);
     browser.find(".editor .primary").await?.click().await?;
     browser.until("document.querySelector('.entry .fault').textContent.includes('Somebody changed')").await?;
     assert_eq!(browser.find(".message").await?.text().await?, "theirs");
@@ -142,7 +146,7 @@ async fn a_change_by_somebody_else_is_not_overwritten() -> Outcome {
     browser.find(".delete").await?.click().await?;
     browser.find(".confirm .danger").await?;
     visit.screenshot("confirm").await?;
-    visit.rest.delete(format!("{ENTRIES}/{id}")).await?.expect(204);
+    elsewhere.delete(&path).await?.expect(204);
     browser.find(".confirm .danger").await?.click().await?;
     browser.until("!document.querySelector('.entry')").await
 }
@@ -188,8 +192,12 @@ async fn the_keyboard_is_enough() -> Outcome {
     let visit = Visit::start().await?;
     let browser = &visit.browser;
     visit.open().await?;
-    browser.value("document.querySelector('#author').focus()").await?;
-    browser.press(&format!("Ann{TAB}Hello{TAB}{ENTER}")).await?;
+    browser.value("document.querySelector('#sign-up').focus()").await?;
+    browser.press(ENTER).await?;
+    browser.until("document.activeElement.matches('#name')").await?;
+    browser.press(&format!("Ann{TAB}{PASSWORD}{ENTER}")).await?;
+    browser.until("document.activeElement.matches('#who')").await?;
+    browser.press(&format!("{TAB}{TAB}{TAB}Hello{TAB}{ENTER}")).await?;
     browser.until("document.activeElement.matches('.entry')").await?;
     browser.press(&format!("{TAB}{ENTER}")).await?;
     browser.until("document.activeElement.matches('.editor textarea')").await?;
