@@ -5,6 +5,7 @@ mod house;
 mod limits;
 mod outages;
 mod signing;
+mod timing;
 
 /// What a test gives back; what went wrong on the way to its question.
 type Outcome = anyhow::Result<()>;

@@ -102,7 +102,8 @@ async fn who_signs_in_changes_their_own_entries_and_nobody_elses() -> Outcome {
     ben.post(ENTRIES).json(forged).await?.problem(403, "forbidden");
 
     ben.delete(path(&guests["id"])).await?.problem(403, "forbidden");
-    let of_guest = "['.whose', '.actions'].map((part) => document.querySelector(`.entry:last-child ${part}`).innerText)";
+    let of_guest =
+        "['.whose', '.actions'].map((part) => document.querySelector(`.entry:last-child ${part}`).innerText)";
     assert_eq!(browser.value(of_guest).await?, json!(["a guest", ""]));
     visit.is_quiet().await
 }
