@@ -5,26 +5,37 @@ mod compare;
 mod echo;
 mod load;
 mod measure;
+mod sign_in;
 
 use std::{process::ExitCode, time::Duration};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 fn main() -> ExitCode {
-    let number = |name: &'static str, default: &'static str, help: &'static str| {
+    let number = |(name, default, help): (&'static str, &'static str, &'static str)| {
         Arg::new(name).long(name).default_value(default).value_parser(value_parser!(u64)).help(help)
     };
+    let numbers = [
+        ("connections", "64", "Connections that ask at once"),
+        ("seconds", "5", "How long each measurement takes"),
+        ("rounds", "3", "How often each is repeated; the median is told"),
+    ]
+    .map(number);
     let command = Command::new("bench")
         .about("Measures `skep serve` beside a bare axum echo (build first: cargo build --release --workspace --bins)")
-        .arg(number("connections", "64", "Connections that ask at once"))
-        .arg(number("seconds", "5", "How long each measurement takes"))
-        .arg(number("rounds", "3", "How often each is repeated; the median is told"))
+        .args(&numbers)
         .subcommand(Command::new("echo").about("Serves the echo, and prints its address").hide(true))
+        .subcommand(
+            Command::new("sign-in")
+                .about("Measures reads beside reads while 64 clients sign in, over and over")
+                .args(&numbers),
+        )
         .subcommand(cassandra::command())
         .subcommands(cassandra::hidden());
     let asked = command.get_matches();
     let outcome = match asked.subcommand() {
         Some(("echo", _)) => echo::serve(),
+        Some(("sign-in", asked)) => sign_in::run(plan(asked)),
         Some(("cassandra", asked)) => cassandra::run(asked),
         Some((_, asked)) => cassandra::serve(asked),
         None => measure::all(plan(&asked)),

@@ -11,7 +11,7 @@ use crate::{
     load::{self, Ask, Outcome, count},
 };
 
-const RECORDS: &str = "/v1/collections/guestbook/records";
+pub(crate) const RECORDS: &str = "/v1/collections/guestbook/records";
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -61,16 +61,16 @@ async fn compare(plan: Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn insert(n: usize) -> Ask {
+pub(crate) fn insert(n: usize) -> Ask {
     let body = format!(r#"{{"data":{{"author":"Ann","message":"The bees were kind to me today, number {n}."}}}}"#);
     Ask { method: "POST", path: RECORDS.into(), body }
 }
 
-fn read(what: &str) -> Ask {
+pub(crate) fn read(what: &str) -> Ask {
     Ask { method: "GET", path: format!("{RECORDS}{what}"), body: String::new() }
 }
 
-async fn some_ids(addr: SocketAddr) -> anyhow::Result<Vec<String>> {
+pub(crate) async fn some_ids(addr: SocketAddr) -> anyhow::Result<Vec<String>> {
     let outcome = load::run(addr, 1, Duration::from_millis(1), true, |_, _| read("?page_size=1000")).await?;
     let page: Value = serde_json::from_slice(outcome.bodies.first().context("no page")?)?;
     let records = page["records"].as_array().context("a page without records")?;
