@@ -10,8 +10,9 @@ mod pages;
 mod rows;
 mod work;
 
-use std::{env, time::Duration};
+use std::{env, ops::Range, process, time::Duration};
 
+use anyhow::{Context, ensure};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use integration::{Cassandra, CassandraOptions};
 
@@ -59,6 +60,13 @@ pub(crate) fn command() -> Command {
                 .global(true)
                 .help("Starts nodes as the tests do: compiled once, so that they are warm in seconds, and slower than they could be"),
         )
+        .arg(
+            Arg::new("apart")
+                .long("apart")
+                .action(ArgAction::SetTrue)
+                .global(true)
+                .help("Gives the nodes half of the cores and everything else the other half, as on machines of their own"),
+        )
         .arg(number("records", "8000", "Records in a collection, where that matters"))
         .arg(number("bytes", "1000", "Bytes of a record's data"))
         .subcommand(part("chain", "Create and get through gate and storage, beside a bare axum, tonic, driver chain"))
@@ -105,10 +113,17 @@ pub(crate) fn run(asked: &ArgMatches) -> anyhow::Result<()> {
             Cassandra::shared().await?
         } else {
             progress("starting three nodes");
+            let (apart, cores) = (asked.get_flag("apart"), std::thread::available_parallelism()?.get());
+            if apart {
+                pin(0..cores / 2).await?;
+            }
             // A node of the tests is compiled for a quick start.
             let level = if asked.get_flag("quick") { 1 } else { 4 };
             let java = vec![format!("-XX:TieredStopAtLevel={level}"), "-XX:ReservedCodeCacheSize=192M".into()];
             started = Cassandra::start(CassandraOptions { heap: "1G", java, ..CassandraOptions::default() }).await?;
+            if apart {
+                pin(cores / 2..cores).await?;
+            }
             &started
         };
         match part {
@@ -120,4 +135,15 @@ pub(crate) fn run(asked: &ArgMatches) -> anyhow::Result<()> {
             _ => pages::measure(cluster, plan).await,
         }
     })
+}
+
+/// Moves this process to some of the cores, and with it whatever it starts from then on.
+async fn pin(cores: Range<usize>) -> anyhow::Result<()> {
+    ensure!(!cores.is_empty(), "there is one core, which cannot be shared out");
+    let list = format!("{}-{}", cores.start, cores.end - 1);
+    let mut taskset = tokio::process::Command::new("taskset");
+    taskset.args(["--all-tasks", "--cpu-list", "--pid", &list, &process::id().to_string()]);
+    let output = taskset.output().await.context("taskset, of util-linux")?;
+    ensure!(output.status.success(), "taskset: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
