@@ -123,6 +123,21 @@ async fn a_copy_that_arrives_late_stays_behind_newer_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_was_judged_before_a_deletion_is_not_made_after_it() {
+    let _guard = ALONE.read().await;
+    let (two, collection) = (Two::open().await, "late-condition");
+    two.other.define(collection).await.unwrap();
+    let made = create(&two.other, collection, "bee", Write::new(false)).await.unwrap();
+    // It counts no version, so that the version alone would not tell.
+    let meanwhile = async { two.other.delete(collection, "bee", Write::new(false)).await.unwrap() };
+    let wanted = Wanted { etag: &made.etag, ..wanted("bee", 2) };
+    let late = async |slow: &Arc<dyn Contract>| slow.replace(collection, wanted, Write::new(false)).await;
+    // The definition, the head and the entry are read.
+    let late = two.stop(3, late, meanwhile).await;
+    assert_eq!((late.map(drop), two.shown(collection, "bee").await), (Err(Code::RecordNotFound), None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_that_was_admitted_before_a_drop_is_not_acknowledged_after_it() {
     let _guard = ALONE.read().await;
     let two = Two::open().await;
