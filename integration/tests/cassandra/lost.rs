@@ -21,6 +21,7 @@ enum Ask {
 }
 
 const ASKS: [Ask; 6] = [Ask::Create, Ask::CreateKeyed, Ask::Replace, Ask::ReplaceKeyed, Ask::Delete, Ask::DeleteKeyed];
+const NEVER: u32 = u32::MAX;
 const COLLECTION: &str = "lost-answers";
 
 impl Ask {
@@ -68,6 +69,7 @@ async fn a_write_that_loses_an_answer_is_made_once() {
             lifetime.loses_an_answer_after(answers);
             let told = ask.ask(&replica, &id, write).await;
             let lost = lifetime.has_lost();
+            lifetime.loses_an_answer_after(NEVER);
             match told {
                 Ok(version) => assert_eq!(version, ask.leaves(), "{what}"),
                 Err(code) => assert_eq!(code, Code::Unavailable, "{what}"),
