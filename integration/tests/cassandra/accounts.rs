@@ -85,6 +85,24 @@ async fn what_arrives_late_brings_no_session_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_is_one_accounts_however_late_another_comes() {
+    let _guard = ALONE.read().await;
+    let two = Two::open().await;
+    let sign_up = async |replica: &dyn Contract, login: &str| {
+        let account = Some(Account { login: login.to_owned(), ..Default::default() });
+        let asked = CreateAccountRequest { account, password: PASSWORD.into(), ..Default::default() };
+        replica.create_account(Request::new(asked)).await.map(drop).map_err(|error| error.code)
+    };
+    // Before the name is looked up, looked up again, the account is written, the name is claimed.
+    for statements in 1..5 {
+        let login = Uuid::new_v4().to_string();
+        let meanwhile = async { sign_up(&*two.other, &login).await.unwrap() };
+        let late = two.stop(statements, async |slow| sign_up(&**slow, &login).await, meanwhile).await;
+        assert_eq!(late, Err(Code::AccountExists), "before statement {statements}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_signs_in_while_the_password_changes_is_out_as_they_come_in() {
     let _guard = ALONE.read().await;
     let two = Two::open().await;

@@ -1,7 +1,7 @@
 //! A replica that stops before a statement and goes on long after: what it sends then changes nothing, and it does not
 //! say that it did.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use skep_proto::{Code, Contract, Local, v1::DeleteCollectionRequest};
 use storage::store::cassandra::{Cassandra, Lifetime};
@@ -101,8 +101,9 @@ async fn a_copy_that_arrives_late_stays_behind_newer_ones() {
             let collection = &format!("late-copy-{number}-{statements}");
             two.other.define(collection).await.unwrap();
             create(&two.other, collection, "bee", Write::new(false)).await.unwrap();
+            let acknowledged = Cell::new(0);
             let meanwhile = async {
-                replace(&two.other, collection, "bee", 3).await.unwrap();
+                acknowledged.set(replace(&two.other, collection, "bee", 3).await.unwrap().version);
                 if deleted {
                     two.other.delete(collection, "bee", Write::new(false)).await.unwrap();
                 }
@@ -114,12 +115,30 @@ async fn a_copy_that_arrives_late_stays_behind_newer_ones() {
             let late = late.unwrap();
             match shown {
                 // It was decided after the others.
-                Some((2, version)) => assert_eq!((late.n, late.version), (2, version), "{statements}"),
+                Some((2, version)) => {
+                    assert_eq!((late.n, late.version), (2, version), "{statements}");
+                    assert!(version > acknowledged.get(), "{statements}: what was acknowledged is hidden");
+                }
                 Some(shown) => assert_eq!((shown, deleted), ((3, 3), false), "{statements}"),
                 None => assert!(deleted, "{statements}"),
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_was_judged_before_a_deletion_is_not_made_after_it() {
+    let _guard = ALONE.read().await;
+    let (two, collection) = (Two::open().await, "late-condition");
+    two.other.define(collection).await.unwrap();
+    let made = create(&two.other, collection, "bee", Write::new(false)).await.unwrap();
+    // It counts no version, so that the version alone would not tell.
+    let meanwhile = async { two.other.delete(collection, "bee", Write::new(false)).await.unwrap() };
+    let wanted = Wanted { etag: &made.etag, ..wanted("bee", 2) };
+    let late = async |slow: &Arc<dyn Contract>| slow.replace(collection, wanted, Write::new(false)).await;
+    // The definition, the head and the entry are read.
+    let late = two.stop(3, late, meanwhile).await;
+    assert_eq!((late.map(drop), two.shown(collection, "bee").await), (Err(Code::RecordNotFound), None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,7 @@ mod dividing;
 mod faults;
 mod late;
 mod load;
+mod lost;
 mod opened;
 mod owned;
 mod starting;

@@ -1,4 +1,4 @@
-//! What is left in the tables of a collection that was dropped: nothing.
+//! What is left in the tables of a collection that was dropped, and of a record after its day: nothing.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use skep_proto::{Contract, Local};
 
 use crate::{
     load::door::{Door, Wanted, Write},
-    opened::{ALONE, replica, settings},
+    opened::{self, ALONE, replica, settings},
     tables::Tables,
 };
 
@@ -74,5 +74,29 @@ async fn nothing_is_left_of_a_dropped_collection() -> anyhow::Result<()> {
         }
     }
     assert!(shown > KEPT, "what was not dropped: {shown}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_record_is_remembered_for_a_day_and_one_made_again_for_good() -> anyhow::Result<()> {
+    const DAY: i32 = 24 * 60 * 60;
+    const AGO: i32 = 10 * 60;
+    let _guard = ALONE.read().await;
+    let (replica, tables) = (opened::shared().await, Tables::of(&opened::shared_settings().await).await?);
+    let replica: Arc<dyn Contract> = Arc::new(Local::new(replica));
+    let (collection, wanted) = ("remembered", Wanted { id: "remembered", of: "", n: 0, etag: "" });
+    replica.define(collection).await.unwrap();
+    for again in [true, false] {
+        replica.create(collection, wanted, Write::new(false)).await.unwrap();
+        assert!(tables.kept(wanted.id).await?.iter().all(Option::is_none), "for good");
+        replica.delete(collection, wanted.id, Write::new(false)).await.unwrap();
+        let kept = tables.kept(wanted.id).await?;
+        assert!(
+            kept.iter().all(|kept| kept.is_some_and(|kept| (DAY - AGO..=DAY).contains(&kept))),
+            "{again}: {kept:?}"
+        );
+    }
+    let uid = tables.collection_of(wanted.id).await?;
+    assert!(tables.expire(uid, wanted.id).await?, "a row without cells stays");
     Ok(())
 }

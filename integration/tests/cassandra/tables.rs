@@ -12,6 +12,10 @@ use uuid::Uuid;
 
 pub(crate) type Regime = (i64, i64, i32);
 
+/// Of a head, besides its key.
+const HEAD_CELLS: [&str; 8] =
+    ["mutation", "created_at", "data", "owner", "updated_at", "version", "history", "fingerprint"];
+
 /// A session of the driver in a store's keyspace.
 pub(crate) struct Tables(Session);
 
@@ -95,6 +99,30 @@ impl Tables {
         let text = "SELECT list, created_at FROM owned WHERE id = ? ALLOW FILTERING";
         let rows = self.0.query_unpaged(text, (id,)).await?.into_rows_result()?;
         Ok(rows.rows::<(Uuid, i64)>()?.collect::<Result<_, _>>()?)
+    }
+
+    /// How long each cell of a record's head is kept, in seconds; `None` for good.
+    pub(crate) async fn kept(&self, id: &str) -> anyhow::Result<Vec<Option<i32>>> {
+        let cells = HEAD_CELLS.map(|cell| format!("TTL({cell})")).join(", ");
+        let rows =
+            self.0.query_unpaged(format!("SELECT {cells} FROM heads WHERE id = ? ALLOW FILTERING"), (id,)).await?;
+        let row: Row = rows.into_rows_result()?.single_row()?;
+        Ok(row.columns.iter().map(|seconds| seconds.as_ref().and_then(CqlValue::as_int)).collect())
+    }
+
+    /// Ends the cells of a record's head, as their TTL does; `false` if that leaves a row without any.
+    pub(crate) async fn expire(&self, collection: Uuid, id: &str) -> anyhow::Result<bool> {
+        let (cells, of) =
+            (HEAD_CELLS.join(", "), format!("FROM heads WHERE collection = {collection} AND id = '{id}'"));
+        self.run(&format!("DELETE {cells} {of}")).await?;
+        let left = self.0.query_unpaged(format!("SELECT id {of}"), ()).await?.into_rows_result()?;
+        Ok(left.rows_num() == 0)
+    }
+
+    /// The collection of a record with a head.
+    pub(crate) async fn collection_of(&self, id: &str) -> anyhow::Result<Uuid> {
+        let text = "SELECT collection FROM heads WHERE id = ? ALLOW FILTERING";
+        Ok(self.0.query_unpaged(text, (id,)).await?.into_rows_result()?.single_row::<(Uuid,)>()?.0)
     }
 
     /// How many rows a collection has in each of its tables, without the heads of deleted records, which Cassandra ends

@@ -322,3 +322,23 @@ async fn a_write_whose_replica_dies_before_any_statement_is_made_once_or_not_at_
     });
     stream::iter(operations).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_get_shows_of_a_dead_replica_is_in_the_list_of_a_collection_that_had_nothing() {
+    let _guard = ALONE.read().await;
+    let settings = &opened::shared_settings().await;
+    let observer = &(Arc::new(Local::new(opened::shared().await)) as Arc<dyn Contract>);
+    for statements in 0.. {
+        let parent = format!("collections/first-{statements}");
+        let collection = Some(Collection { name: parent.clone(), ..Default::default() });
+        let asked = UpdateCollectionRequest { collection, allow_missing: true };
+        observer.update_collection(Request::new(asked)).await.unwrap();
+        let subject = Subject::new(&parent, (Start::Absent, Ask::CreateFresh), format!("first-{statements}"));
+        let answer = ask_mortal(settings, statements, async |replica| subject.ask(replica, 0).await).await;
+        let shown = subject.shown(&**observer).await;
+        if let Some(answer) = answer {
+            assert_eq!((answer, shown.is_some()), (Ok(()), true));
+            break;
+        }
+    }
+}

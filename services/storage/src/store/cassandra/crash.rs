@@ -1,34 +1,56 @@
-//! Death between two statements, or a long stop, for tests.
+//! Death between two statements, a long stop, or an answer that is lost, for tests.
 
 use tokio::sync::watch;
 
 /// How many statements a store still sends. Before the next one it stands still, and nothing of it goes on until it is
 /// given more: to drop it then is what the end of its process would be there. Clones share what is left.
 #[derive(Clone, Debug)]
-pub struct Lifetime(watch::Sender<i64>);
+pub struct Lifetime {
+    left: watch::Sender<i64>,
+    /// Answers that still come before one is lost; below 0 it was.
+    answers: watch::Sender<i64>,
+}
 
 impl Default for Lifetime {
     /// Without end.
     fn default() -> Self {
-        Self(watch::Sender::new(i64::MAX))
+        Self { left: watch::Sender::new(i64::MAX), answers: watch::Sender::new(i64::MAX) }
     }
 }
 
 impl Lifetime {
     /// From here on it sends so many statements, and those before which it stands.
     pub fn ends_after(&self, statements: u32) {
-        self.0.send_replace(statements.into());
+        self.left.send_replace(statements.into());
     }
 
     /// Waits until it stands still before a statement.
     pub async fn ended(&self) {
-        let _ = self.0.subscribe().wait_for(|left| *left < 0).await;
+        let _ = self.left.subscribe().wait_for(|left| *left < 0).await;
+    }
+
+    /// From here on so many answers come, and then one is lost: its statement was made, and fails as a time-out does.
+    pub fn loses_an_answer_after(&self, answers: u32) {
+        self.answers.send_replace(answers.into());
+    }
+
+    /// Whether it lost that answer.
+    pub fn has_lost(&self) -> bool {
+        *self.answers.borrow() < 0
+    }
+
+    /// Whether this answer is the one.
+    pub(super) fn loses(&self) -> bool {
+        self.answers.send_if_modified(|answers| {
+            *answers = answers.saturating_sub(1).max(-2);
+            *answers == -1
+        })
     }
 
     /// Takes one statement from what is left.
     pub(super) async fn spend(&self) {
-        self.0.send_modify(|left| *left = left.saturating_sub(1).max(-1));
+        self.left.send_modify(|left| *left = left.saturating_sub(1).max(-1));
         // The sender lives as long as this.
-        let _ = self.0.subscribe().wait_for(|left| *left >= 0).await;
+        let _ = self.left.subscribe().wait_for(|left| *left >= 0).await;
     }
 }

@@ -116,7 +116,12 @@ impl Link {
     ) -> Result<QueryResult, ExecutionError> {
         #[cfg(feature = "conformance")]
         self.lifetime.spend().await;
-        self.session.execute_unpaged(statement, values).await
+        let answer = self.session.execute_unpaged(statement, values).await;
+        #[cfg(feature = "conformance")]
+        if self.lifetime.loses() {
+            return Err(ExecutionError::RequestTimeout(Duration::ZERO));
+        }
+        answer
     }
 
     /// Sends a statement of the schema.
