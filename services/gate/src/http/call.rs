@@ -165,7 +165,7 @@ impl Call {
         let Some(rate) = self.shared.policy.sign_in_limit else { return Ok(()) };
         let (sessions, address) = (&self.shared.sessions, self.client().address);
         if let Some(address) = address {
-            sessions.count(&Subject::Passwords(address), rate.times(NAMES)).await.admit("password")?;
+            sessions.count(&Subject::Passwords(address.into()), rate.times(NAMES)).await.admit("password")?;
         }
         match name {
             Some(name) => sessions.count(&Subject::password(name, address), rate).await.admit("password"),

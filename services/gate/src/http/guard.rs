@@ -77,7 +77,7 @@ pub(super) async fn pass<B>(
         (passed.caller, passed.session) = (caller, Some(token.session()));
     } else {
         if let Some((rate, address)) = shared.policy.rate_limit.zip(client.address) {
-            let count = shared.sessions.count(&Subject::Address(address), rate).await;
+            let count = shared.sessions.count(&Subject::Address(address.into()), rate).await;
             marks.count = Some(count);
             count.admit("address")?;
         }

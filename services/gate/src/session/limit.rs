@@ -121,9 +121,9 @@ fn seconds(micros: i64) -> u64 {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Subject {
     Account(Uuid),
-    Address(IpAddr),
+    Address(Network),
     /// What costs the verification of a password, from one address.
-    Passwords(IpAddr),
+    Passwords(Network),
     /// Such for one name, from one address if that is known; both hashed.
     Password([u8; 16]),
 }
@@ -133,7 +133,7 @@ impl Subject {
     pub(crate) fn password(name: &str, address: Option<IpAddr>) -> Self {
         // Spellings that storage holds for one name are counted as one.
         let folded: String = name.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect();
-        let address = address.map(|address| network(address).to_string()).unwrap_or_default();
+        let address = address.map(|address| Network::from(address).0.to_string()).unwrap_or_default();
         let digest = Sha256::new().chain_update(address).chain_update([0]).chain_update(folded).finalize();
         let mut half = [0; 16];
         half.copy_from_slice(&digest[..16]);
@@ -146,18 +146,23 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Account(id) => write!(f, "skep:{{{id}}}:limit"),
-            Self::Address(address) => write!(f, "skep:{{{}}}:limit", network(*address)),
-            Self::Passwords(address) => write!(f, "skep:{{{}}}:passwords", network(*address)),
+            Self::Address(address) => write!(f, "skep:{{{}}}:limit", address.0),
+            Self::Passwords(address) => write!(f, "skep:{{{}}}:passwords", address.0),
             Self::Password(digest) => write!(f, "skep:{{{:032x}}}:password", u128::from_be_bytes(*digest)),
         }
     }
 }
 
 /// What stands for one client: of IPv6 the network of 64 bits, in which a client has all addresses.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !u128::from(u64::MAX)).into()),
-        address @ IpAddr::V4(_) => address,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Network(IpAddr);
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !u128::from(u64::MAX)).into()),
+            address @ IpAddr::V4(_) => address,
+        })
     }
 }
 
@@ -196,7 +201,7 @@ mod tests {
     #[test]
     fn clients_are_told_apart_by_address_and_names_by_their_fold() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        let key = |text: &str| Subject::Address(ip(text)).to_string();
+        let key = |text: &str| Subject::Address(ip(text).into());
         assert_eq!(key("::ffff:10.0.0.1"), key("10.0.0.1"));
         assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:2"));
         assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));

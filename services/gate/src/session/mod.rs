@@ -77,7 +77,7 @@ impl Sessions {
         let entry = entry.filter(|(entry, _)| entry.is_in_force());
         let stranger = self.rate.zip(address).filter(|_| entry.is_none());
         if let Some((rate, address)) = stranger {
-            self.strangers.peek(&Subject::Address(address), rate).admit("address")?;
+            self.strangers.peek(&Subject::Address(address.into()), rate).admit("address")?;
         }
         let known = |entry, count, is_due| Ok(Known { entry, count, is_due });
         let entry = match entry {
@@ -106,7 +106,7 @@ impl Sessions {
                     self.forget(key.account, Some(key.session)).await;
                 }
                 if let Some((rate, address)) = stranger {
-                    self.strangers.count(&Subject::Address(address), rate).await;
+                    self.strangers.count(&Subject::Address(address.into()), rate).await;
                 }
                 known(None, None, false)
             }

@@ -99,6 +99,8 @@ impl Memory for Local {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::{super::super::entry::tests::entry, *};
 
     const KEY: Key = Key { account: Uuid::nil(), session: Uuid::max() };
@@ -134,9 +136,11 @@ mod tests {
             memory.look(KEY, rate).await.count,
         ];
         assert_eq!(counts.map(|count| count.map(|count| count.is_refused())), [Some(false), Some(false), Some(true)]);
-        let address = Subject::Address([127, 0, 0, 1].into());
+        // Of one network of 64 bits.
+        let [address, other] =
+            [1, 2].map(|last| Subject::Address(IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]).into()));
         let rate = "1/1h".parse().unwrap();
         assert!(!memory.peek(&address, rate).is_refused() && !memory.count(&address, rate).await.is_refused());
-        assert!(memory.peek(&address, rate).is_refused() && memory.count(&address, rate).await.is_refused());
+        assert!(memory.peek(&other, rate).is_refused() && memory.count(&other, rate).await.is_refused());
     }
 }
