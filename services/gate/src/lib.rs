@@ -5,6 +5,7 @@ mod access;
 pub mod backend;
 mod config;
 pub mod http;
+mod limit;
 mod policy;
 mod session;
 
@@ -19,8 +20,8 @@ pub use self::{
     backend::Backend,
     config::{Config, GATE_ADDR, STORAGE_HOST, STORAGE_PORT},
     http::{File, Home, Hosts, Limits, definition},
+    limit::Rate,
     policy::{ClientAddress, Origins, Policy, RedisConfig},
-    session::Rate,
 };
 
 /// Serves REST to who connects to `listener`, over `backend`, until the process is told to stop; then finishes what is

@@ -19,8 +19,9 @@ use utoipa::OpenApi;
 use utoipa_swagger_ui::Config;
 
 use super::{
-    call::{Call, Shared},
+    call::Call,
     problem::{self, Fault},
+    shared::Shared,
 };
 
 /// What the document says beside the routes.

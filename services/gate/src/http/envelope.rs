@@ -27,13 +27,13 @@ use super::{
     Limits,
     access_log::Access,
     body::LARGEST,
-    call::Shared,
     cors,
     follow::{Follow, X_REQUEST_ID},
     guard::{self, Marks},
     host::{self, Hosts},
     problem::{self, Fault},
     room::{self, Room},
+    shared::Shared,
 };
 
 /// The largest head of a request, in bytes.

@@ -9,11 +9,12 @@ use skep_proto::{
 };
 use uuid::Uuid;
 
-use super::{call::Shared, follow::Follow};
+use super::{follow::Follow, shared::Shared};
 use crate::{
     access::Caller,
+    limit::{Count, Subject},
     policy::Client,
-    session::{self, Count, Credential, Subject},
+    session::{self, Credential},
 };
 
 /// What is known of a request that has passed.

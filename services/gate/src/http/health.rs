@@ -5,11 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use skep_proto::{Code, Error};
 
-use super::{
-    call::{Call, Shared},
-    problem::Fault,
-    schema::Problem,
-};
+use super::{call::Call, problem::Fault, schema::Problem, shared::Shared};
 
 /// Whether the process lives
 #[utoipa::path(get, path = "/livez", tag = "Health", operation_id = "livez", responses(

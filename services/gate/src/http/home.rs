@@ -9,10 +9,7 @@ use axum::{
 };
 use http::{HeaderValue, header::CONTENT_TYPE};
 
-use super::{
-    call::{Call, Shared},
-    docs,
-};
+use super::{call::Call, docs, shared::Shared};
 
 /// What a person finds at `/`.
 #[derive(Clone, Debug)]

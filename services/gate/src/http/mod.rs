@@ -27,6 +27,7 @@ mod room;
 mod schema;
 mod server;
 mod sessions;
+mod shared;
 
 use std::{sync::Arc, time::Duration};
 
@@ -44,8 +45,9 @@ pub use host::Hosts;
 pub use server::serve;
 
 use crate::{backend::Backend, policy::Policy, session::Sessions};
-use call::{Shared, follow};
+use call::follow;
 use problem::Fault;
+use shared::Shared;
 
 /// How long the gate waits, and how much it holds at once.
 #[derive(Clone, Copy, Debug)]

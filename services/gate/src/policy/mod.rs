@@ -10,7 +10,7 @@ use kit::config::{Period, Setting, Values};
 
 pub(crate) use self::client::Client;
 pub use self::{client::ClientAddress, origins::Origins, redis::RedisConfig};
-use crate::session::Rate;
+use crate::limit::Rate;
 
 const SESSION_LIFETIME: Setting =
     Setting::new("SESSION_LIFETIME", "how long a session lasts that is not used").default("30d");

@@ -5,7 +5,6 @@
 mod cookie;
 mod credential;
 mod entry;
-mod limit;
 mod memory;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -17,16 +16,17 @@ use skep_proto::{
 };
 use uuid::Uuid;
 
-pub use self::limit::Rate;
 use self::memory::{Local, Look, Memory};
 pub(crate) use self::{
     cookie::{cleared, cookie},
     credential::Credential,
     entry::Entry,
-    limit::{Count, Subject},
     memory::{Key, Redis},
 };
-use crate::policy::Policy;
+use crate::{
+    limit::{Count, Rate, Subject},
+    policy::Policy,
+};
 
 /// An entry is believed for so long after storage confirmed it.
 const TRUSTED: Duration = Duration::from_secs(5);

@@ -18,10 +18,10 @@ use skep_proto::{Error, v1};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    call::Shared,
     json,
     members::{members, misshapen, value},
     problem::Fault,
+    shared::Shared,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::call::Shared;
+use super::shared::Shared;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new().routes(routes!(list::list)).routes(routes!(put::put, get::get, delete::delete))

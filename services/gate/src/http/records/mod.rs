@@ -22,11 +22,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::access;
 
 use super::{
-    call::{Call, Shared},
+    call::Call,
     idempotency,
     members::{members, misshapen, value},
     path::{ID_FORM, RecordPath, is_id},
     precondition::{self, Condition},
+    shared::Shared,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {

@@ -12,7 +12,7 @@ use skep_proto::{Error, v1};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::{call::Shared, json};
+use super::{json, shared::Shared};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::{
     super::{GRACE, TRUSTED},
-    Count, Entry, Key, Look, Memory, Moment, Rate, Subject,
+    Entry, Key, Look, Memory, Moment,
 };
+use crate::limit::{Count, Rate, Subject};
 
 /// How many of each are remembered; beyond, what was not asked for longest goes.
 const MOST: u64 = 100_000;

@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 pub(super) use self::local::Local;
 pub(crate) use self::redis::Redis;
-use super::{Count, Entry, Rate, Subject};
+use super::Entry;
+use crate::limit::{Count, Rate, Subject};
 
 /// Which session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,8 +15,11 @@ use fred::{
 };
 use uuid::Uuid;
 
-use super::{Count, Entry, Key, Local, Look, Memory, Moment, Rate, Subject, circuit::Circuit};
-use crate::policy::RedisConfig;
+use super::{Entry, Key, Local, Look, Memory, Moment, circuit::Circuit};
+use crate::{
+    limit::{Count, Rate, Subject},
+    policy::RedisConfig,
+};
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_millis(100);

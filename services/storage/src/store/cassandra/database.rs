@@ -1,10 +1,6 @@
 //! The connected database: runs the statements, and tells their failures.
 
-use scylla::{
-    deserialize::row::DeserializeRow, errors::RowsError, response::query_result::QueryRowsResult,
-    serialize::row::SerializeRow, statement::prepared::PreparedStatement,
-};
-
+use scylla::{deserialize::row::DeserializeRow, serialize::row::SerializeRow, statement::prepared::PreparedStatement};
 use skep_proto::Code;
 
 use super::{
@@ -12,7 +8,7 @@ use super::{
     errors::{Failures, damaged, is_ours},
     filling::Filling,
     known::Known,
-    session::Link,
+    session::{Link, applied},
     settings::Settings,
     statements::Statements,
     windows::Noted,
@@ -115,11 +111,4 @@ pub(super) enum Outcome {
     Refused,
     /// It may have been applied, and may still be until a SERIAL read was answered.
     Unknown,
-}
-
-/// The first column of the answer; the others differ with the outcome.
-pub(super) fn applied(rows: &QueryRowsResult) -> std::result::Result<bool, RowsError> {
-    let mut found = rows.rows::<scylla::value::Row>()?;
-    let first = found.next().and_then(std::result::Result::ok);
-    Ok(first.and_then(|row| row.columns.first()?.as_ref()?.as_boolean()).unwrap_or(false))
 }

@@ -8,7 +8,10 @@ use sha2::{Digest, Sha256};
 use skep_proto::mutation;
 use uuid::Uuid;
 
-use super::{database::applied, session::Link, settings::Settings};
+use super::{
+    session::{Link, applied},
+    settings::Settings,
+};
 
 /// What each version adds to the one before. Never changed once released; each may be made twice.
 const MIGRATIONS: &[&[&str]] = &[RECORDS, ACCOUNTS, OWNERS];

@@ -13,9 +13,9 @@ use scylla::{
         session::Session,
         session_builder::SessionBuilder,
     },
-    errors::ExecutionError,
+    errors::{ExecutionError, RowsError},
     policies::{retry::FallthroughRetryPolicy, speculative_execution::SimpleSpeculativeExecutionPolicy},
-    response::query_result::QueryResult,
+    response::query_result::{QueryResult, QueryRowsResult},
     serialize::row::SerializeRow,
     statement::{Consistency, SerialConsistency, Statement, prepared::PreparedStatement},
 };
@@ -134,4 +134,11 @@ impl Link {
         self.lifetime.spend().await;
         self.session.query_unpaged(statement, values).await
     }
+}
+
+/// Whether a lightweight transaction was applied: the first column of the answer; the others differ with the outcome.
+pub(super) fn applied(rows: &QueryRowsResult) -> Result<bool, RowsError> {
+    let mut found = rows.rows::<scylla::value::Row>()?;
+    let first = found.next().and_then(Result::ok);
+    Ok(first.and_then(|row| row.columns.first()?.as_ref()?.as_boolean()).unwrap_or(false))
 }

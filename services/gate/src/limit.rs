@@ -21,12 +21,12 @@ pub struct Rate {
 
 impl Rate {
     /// The period in microseconds.
-    pub(super) fn period(self) -> i64 {
+    pub(crate) fn period(self) -> i64 {
         i64::try_from(self.period.as_micros()).unwrap_or(i64::MAX)
     }
 
     /// What one request costs, in microseconds.
-    pub(super) fn cost(self) -> i64 {
+    pub(crate) fn cost(self) -> i64 {
         self.period() / i64::from(self.quota)
     }
 
@@ -37,7 +37,7 @@ impl Rate {
 
     /// Counts one request at `now`, where `paid` is the subject's time; both are microseconds of one clock. The script
     /// in Redis reckons alike.
-    pub(super) fn step(self, paid: i64, now: i64) -> (i64, Count) {
+    pub(crate) fn step(self, paid: i64, now: i64) -> (i64, Count) {
         // A clock that was set back is not held against anybody.
         let paid = paid.clamp(now, now + self.period());
         let next = paid + self.cost();
@@ -76,11 +76,11 @@ impl fmt::Display for Rate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) rate: Rate,
-    pub(super) remaining: i64,
+    pub(crate) remaining: i64,
     /// Microseconds until nothing is owed.
-    pub(super) reset: i64,
+    pub(crate) reset: i64,
     /// Microseconds until the next request may come; 0 if this one may.
-    pub(super) wait: i64,
+    pub(crate) wait: i64,
 }
 
 impl Count {
