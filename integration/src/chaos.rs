@@ -1,6 +1,11 @@
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{Shutdown, SocketAddr},
+    time::Duration,
+};
 
 use anyhow::Context;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -114,7 +119,7 @@ async fn listen_and_forward(
     loop {
         let network = *wanted.borrow_and_update();
         if network == Network::Cut {
-            listener = None;
+            listener.take().as_ref().map_or(Ok(()), deafen)?;
         } else if listener.is_none() {
             listener = Some(bind(address)?.listen(BACKLOG)?);
         }
@@ -133,6 +138,12 @@ async fn listen_and_forward(
             }
         }
     }
+}
+
+/// Ends listening at once: to close alone would leave it to a child that another thread is just starting, for as long as
+/// that has not come to its own program.
+fn deafen(listener: &TcpListener) -> io::Result<()> {
+    SockRef::from(listener).shutdown(Shutdown::Both)
 }
 
 async fn accept(listener: Option<&TcpListener>) -> TcpStream {

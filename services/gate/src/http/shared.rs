@@ -1,0 +1,88 @@
+//! What all requests share, and their way to storage.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use kit::Readiness;
+use skep_proto::Error;
+use tonic::metadata::MetadataMap;
+
+use super::{
+    Limits,
+    follow::{Follow, TRACEPARENT, X_REQUEST_ID},
+    room::Room,
+};
+use crate::{
+    access::Definitions,
+    backend::{self, Backend},
+    policy::Policy,
+    session::Sessions,
+};
+
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// How long a question may take whose answer can be done without.
+const SOON: Duration = Duration::from_secs(2);
+
+/// What all requests share.
+pub(crate) struct Shared {
+    backend: Arc<dyn Backend>,
+    pub(super) limits: Limits,
+    /// For bodies of requests.
+    pub(super) room: Room,
+    /// Whether the process can do its work.
+    pub(crate) ready: Readiness,
+    /// The `OpenAPI` document.
+    pub(crate) document: Bytes,
+    /// The limit of a call to storage, as gRPC writes it.
+    grpc_timeout: HeaderValue,
+    pub(crate) policy: Policy,
+    pub(crate) sessions: Sessions,
+    pub(crate) definitions: Definitions,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        limits: Limits,
+        ready: Readiness,
+        document: Bytes,
+        policy: Policy,
+        sessions: Sessions,
+    ) -> Self {
+        // gRPC allows eight digits.
+        let millis = limits.call.as_millis().min(99_999_999);
+        let grpc_timeout = HeaderValue::try_from(format!("{millis}m")).expect("made of digits");
+        let room = Room::new(limits.bodies, limits.connections);
+        let definitions = Definitions::new();
+        Self { backend, limits, room, ready, document, grpc_timeout, policy, sessions, definitions }
+    }
+
+    /// Asks storage on behalf of a request, for as long as a call may take.
+    pub(crate) async fn ask<M, T>(
+        &self,
+        follow: &Follow,
+        message: M,
+        ask: impl for<'a> FnOnce(&'a dyn Backend, tonic::Request<M>) -> BoxFuture<'a, Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let mut metadata = HeaderMap::with_capacity(3);
+        metadata.insert(X_REQUEST_ID, follow.request_id.clone());
+        metadata.insert(TRACEPARENT, follow.trace.header().clone());
+        metadata.insert(GRPC_TIMEOUT, self.grpc_timeout.clone());
+        let metadata = MetadataMap::from_headers(metadata);
+        let request = tonic::Request::from_parts(metadata, tonic::Extensions::default(), message);
+        backend::within(self.limits.call, ask(&*self.backend, request)).await
+    }
+
+    /// Waits for an answer that can be done without.
+    pub(crate) async fn soon<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        backend::within(self.limits.call.min(SOON), answer).await
+    }
+
+    /// [`Policy::session_lifetime`] as the contract has it.
+    pub(crate) fn lifetime(&self) -> Option<prost_types::Duration> {
+        self.policy.session_lifetime.try_into().ok()
+    }
+}
