@@ -1,3 +1,5 @@
+mod groups;
+
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -13,7 +15,7 @@ use nix::{
 };
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
     process::{Child, Command},
     time::timeout,
@@ -31,6 +33,7 @@ pub struct Redis {
     child: Child,
     port: u16,
     tls_port: u16,
+    mode: &'static [&'static str],
 }
 
 impl Redis {
@@ -39,6 +42,11 @@ impl Redis {
     /// # Errors
     /// Without Debian's package `redis-server`.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::with("", &[]).await
+    }
+
+    /// With more lines in its configuration, and in a mode that a flag says.
+    async fn with(lines: &str, mode: &'static [&'static str]) -> anyhow::Result<Self> {
         let folder = TempDir::with_prefix("redis-")?;
         Certificates::make(folder.path(), [Ipv4Addr::LOCALHOST.into()])?;
         let (port, tls_port) = (free_port()?, free_port()?);
@@ -47,11 +55,11 @@ impl Redis {
         let configuration = format!(
             "bind 127.0.0.1\nport {port}\ntls-port {tls_port}\ntls-auth-clients no\ntls-cert-file {dir}/keystore.pem\n\
              tls-key-file {dir}/keystore.pem\ntls-ca-cert-file {dir}/authority.pem\ndir {dir}\nsave \"\"\n\
-             requirepass {PASSWORD}\n"
+             requirepass {PASSWORD}\nmasterauth {PASSWORD}\n{lines}"
         );
         fs::write(folder.path().join("redis.conf"), configuration)?;
-        let child = spawn(&folder)?;
-        let mut redis = Self { folder, child, port, tls_port };
+        let child = spawn(&folder, mode)?;
+        let mut redis = Self { folder, child, port, tls_port, mode };
         redis.until_open().await?;
         Ok(redis)
     }
@@ -79,7 +87,7 @@ impl Redis {
         if self.child.id().is_some() {
             self.kill().await?;
         }
-        self.child = spawn(&self.folder)?;
+        self.child = spawn(&self.folder, self.mode)?;
         self.until_open().await
     }
 
@@ -103,7 +111,7 @@ impl Redis {
         self.ask("FLUSHALL").await.map(drop)
     }
 
-    /// Sends a command without spaces in its arguments, and returns the first line of the answer.
+    /// Sends a command without spaces in its arguments, and returns the text or the first line of the answer.
     pub async fn ask(&self, command: &str) -> anyhow::Result<String> {
         let asked = async {
             let mut stream = BufReader::new(TcpStream::connect(self.address()).await?);
@@ -114,6 +122,11 @@ impl Redis {
             match answer.trim_end() {
                 "" => bail!("redis hung up"),
                 fault if fault.starts_with('-') => bail!("redis refuses {command}: {fault}"),
+                length if length.starts_with('$') && length != "$-1" => {
+                    let mut text = vec![0; length[1..].parse()?];
+                    stream.read_exact(&mut text).await?;
+                    Ok(String::from_utf8(text)?)
+                }
                 answer => Ok(answer.to_owned()),
             }
         };
@@ -138,9 +151,14 @@ impl Redis {
     }
 }
 
-fn spawn(folder: &TempDir) -> anyhow::Result<Child> {
+fn spawn(folder: &TempDir, mode: &[&str]) -> anyhow::Result<Child> {
     let mut command = Command::new("redis-server");
-    command.arg(folder.path().join("redis.conf")).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    command
+        .arg(folder.path().join("redis.conf"))
+        .args(mode)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .kill_on_drop(true);
     command.spawn().context("redis-server is missing; on Debian: apt-get install redis-server")
 }
 

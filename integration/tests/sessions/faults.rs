@@ -9,13 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use integration::{Rest, eventually};
+use integration::{Redis, Rest, eventually};
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::{
     Outcome,
-    house::{Pair, Person},
+    house::{ME, Pair, Person},
 };
 
 const CLIENTS: usize = 12;
@@ -30,6 +30,13 @@ struct Seen {
     requests: u64,
     failed: Vec<String>,
     slowest: Duration,
+}
+
+impl Seen {
+    fn is_as_promised(&self) {
+        assert!(self.failed.is_empty(), "{} failed: {:?}", self.failed.len(), &self.failed[..self.failed.len().min(3)]);
+        assert!(self.requests > 100 && self.slowest < PROMISED, "{} {:?}", self.requests, self.slowest);
+    }
 }
 
 /// Reads and writes at both gates in turn until told to stop.
@@ -99,7 +106,7 @@ async fn no_request_fails_whatever_becomes_of_redis() -> Outcome {
     writeln!(stderr(), "| fault | requests | failed | slowest |\n|---|---|---|---|")?;
     let mut rows = vec![under("none", &clients, async || Ok(())).await?];
 
-    let redis = &mut pair.redis;
+    let redis = &mut pair.redis[0];
     rows.push(
         under("killed, then back empty", &clients, async || {
             redis.kill().await?;
@@ -134,10 +141,7 @@ async fn no_request_fails_whatever_becomes_of_redis() -> Outcome {
         })
         .await?,
     );
-    for seen in rows {
-        assert!(seen.failed.is_empty(), "{} failed: {:?}", seen.failed.len(), &seen.failed[..seen.failed.len().min(3)]);
-        assert!(seen.requests > 100 && seen.slowest < PROMISED, "{} {:?}", seen.requests, seen.slowest);
-    }
+    rows.iter().for_each(Seen::is_as_promised);
     // All of it is in Redis again, and the gates say so.
     for (gate, rest) in pair.gates.iter().zip(&clients[0]) {
         pair.until_shared(&ann, rest).await?;
@@ -149,5 +153,35 @@ async fn no_request_fails_whatever_becomes_of_redis() -> Outcome {
         let counted = failures.lines().find_map(|line| line.strip_prefix("skep_redis_failures_total "));
         assert!(counted.and_then(|count| count.parse::<u64>().ok()).is_some_and(|count| count > 0), "{failures}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_request_fails_while_sentinels_put_a_replica_in_place() -> Outcome {
+    let (servers, url) = Redis::sentinels().await?;
+    fails_over("a master killed, by sentinels", servers, &url).await
+}
+
+#[tokio::test]
+async fn no_request_fails_while_a_cluster_puts_a_replica_in_place() -> Outcome {
+    let (servers, url) = Redis::cluster().await?;
+    fails_over("a master killed, in a cluster", servers, &url).await
+}
+
+/// The first of the servers is killed for good: nobody is signed out, and what gates know is shared again.
+async fn fails_over(fault: &str, servers: Vec<Redis>, url: &str) -> Outcome {
+    let mut pair = Pair::beside(servers, url, &[("RATE_LIMIT", "1000000/1m"), ("SIGN_IN_LIMIT", "1000/1m")]).await?;
+    let (ann, clients) = clients(&pair).await?;
+    let master = &mut pair.redis[0];
+    under(fault, &clients, async || master.kill().await).await?.is_as_promised();
+    for rest in &clients[0] {
+        pair.until_shared(&ann, rest).await?;
+    }
+    for rest in clients.iter().flatten() {
+        rest.get(ME).await?.expect(200);
+    }
+    let [here, there] = &clients[0];
+    here.delete("/v1/sessions/current").await?.expect(204);
+    there.get(ME).await?.expect(401);
     Ok(())
 }

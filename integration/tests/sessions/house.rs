@@ -11,7 +11,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// Two gates that share a storage and a Redis.
 pub(crate) struct Pair {
     pub(crate) storage: Process,
-    pub(crate) redis: Redis,
+    /// The first is the one to hurt.
+    pub(crate) redis: Vec<Redis>,
     pub(crate) gates: [Process; 2],
 }
 
@@ -25,9 +26,16 @@ pub(crate) struct Person {
 impl Pair {
     /// Gates that are told `settings` beside where everything is.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
-        let (redis, storage) = (Redis::start().await?, Program::storage(House::token())?.start().await?);
+        let redis = Redis::start().await?;
+        let url = redis.url(false);
+        Self::beside(vec![redis], &url, settings).await
+    }
+
+    /// Beside these servers, which gates find by `url`.
+    pub(crate) async fn beside(redis: Vec<Redis>, url: &str, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let storage = Program::storage(House::token())?.start().await?;
         let gate = async || {
-            let gate = Program::gate(&storage, House::token())?.env("REDIS_URL", redis.url(false));
+            let gate = Program::gate(&storage, House::token())?.env("REDIS_URL", url);
             settings.iter().fold(gate, |gate, (name, value)| gate.env(name, *value)).start().await
         };
         let gates = [gate().await?, gate().await?];
@@ -52,18 +60,22 @@ impl Pair {
         person(&self.rests()?[0], name).await
     }
 
-    /// [`until_shared`] by this Redis.
+    /// [`until_shared`] by these servers.
     pub(crate) async fn until_shared(&self, person: &Person, rest: &Rest) -> anyhow::Result<()> {
         until_shared(&self.redis, person, rest).await
     }
 }
 
-/// Waits until what `rest` asks, which bears a token of that person, is remembered in Redis.
-pub(crate) async fn until_shared(redis: &Redis, person: &Person, rest: &Rest) -> anyhow::Result<()> {
+/// Waits until what `rest` asks, which bears a token of that person, is remembered in Redis, on whichever server.
+pub(crate) async fn until_shared(redis: &[Redis], person: &Person, rest: &Rest) -> anyhow::Result<()> {
+    let ask = async |command: &str| {
+        let answers = redis.iter().map(|server| server.ask(command));
+        futures_util::future::join_all(answers).await.into_iter().filter_map(Result::ok).collect::<Vec<_>>()
+    };
     eventually("the gate shares what it knows", PATIENCE, async || {
-        redis.ask(&format!("DEL {}", person.entries)).await.ok()?;
+        ask(&format!("DEL {}", person.entries)).await;
         rest.get(ME).await.ok()?.expect(200);
-        (redis.ask(&format!("EXISTS {}", person.entries)).await.ok()? == ":1").then_some(())
+        ask(&format!("EXISTS {}", person.entries)).await.iter().any(|answer| answer == ":1").then_some(())
     })
     .await
 }

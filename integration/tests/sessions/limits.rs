@@ -42,7 +42,7 @@ async fn a_limit_is_one_over_all_gates_and_each_gates_own_without_redis() -> Out
     }
 
     let shared = spend(&pair.sign_in("ann").await?).await?;
-    pair.redis.kill().await?;
+    pair.redis[0].kill().await?;
     let [first, second] = pair.sign_in("ben").await?;
     let alone = [spend(&[first]).await?, spend(&[second]).await?];
     // The seconds may differ by one; what is left may not.
@@ -50,7 +50,7 @@ async fn a_limit_is_one_over_all_gates_and_each_gates_own_without_redis() -> Out
         |told: &[String]| told.iter().map(|told| told.split(";t=").next().map(str::to_owned)).collect::<Vec<_>>();
     assert_eq!(left(&shared), left(&alone[0]), "a script and a gate reckon alike");
     assert_eq!(left(&shared), left(&alone[1]));
-    pair.redis.restart().await?;
+    pair.redis[0].restart().await?;
     Ok(())
 }
 

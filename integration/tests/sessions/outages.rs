@@ -48,27 +48,27 @@ async fn known() -> anyhow::Result<(Pair, Person, [Rest; 2])> {
 #[tokio::test]
 async fn a_sign_out_without_redis_holds_after_it_returns_with_old_contents() -> Outcome {
     let (mut pair, ann, [here, there]) = known().await?;
-    pair.redis.save().await?;
-    pair.redis.kill().await?;
+    pair.redis[0].save().await?;
+    pair.redis[0].kill().await?;
     here.delete("/v1/sessions/current").await?.expect(204);
     let ended = Instant::now();
     here.get(ME).await?.problem(401, "unauthenticated");
-    pair.redis.restart().await?;
-    assert_eq!(pair.redis.ask(&format!("EXISTS {}", ann.entries)).await?, ":1", "the old entry is back");
+    pair.redis[0].restart().await?;
+    assert_eq!(pair.redis[0].ask(&format!("EXISTS {}", ann.entries)).await?, ":1", "the old entry is back");
     holds(&there, ended).await
 }
 
 #[tokio::test]
 async fn a_sign_out_while_redis_hangs_holds_after_it_goes_on() -> Outcome {
     let (pair, _, [here, there]) = known().await?;
-    pair.redis.pause()?;
+    pair.redis[0].pause()?;
     let asked = Instant::now();
     here.delete("/v1/sessions/current").await?.expect(204);
     let (ended, took) = (Instant::now(), asked.elapsed());
     assert!(took < SLACK, "a Redis that hangs is not waited for: {took:?}");
     // Each of these, too, would be remembered by a Redis that goes on.
     there.get(ME).await?.problem(401, "unauthenticated");
-    pair.redis.resume()?;
+    pair.redis[0].resume()?;
     holds(&there, ended).await
 }
 

@@ -57,5 +57,5 @@ async fn redis_is_spoken_to_by_tls() -> Outcome {
     let gate = gate.env("SSL_CERT_FILE", redis.authority().display().to_string()).start().await?;
     let rest = gate.http("rest")?;
     let ann = person(&rest, "ann").await?;
-    until_shared(&redis, &ann, &rest.sign_in("ann", PASSWORD).await?).await
+    until_shared(std::slice::from_ref(&redis), &ann, &rest.sign_in("ann", PASSWORD).await?).await
 }

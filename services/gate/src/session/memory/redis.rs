@@ -8,7 +8,7 @@ use fred::{
     error::Error,
     interfaces::{ClientLike, HashesInterface, KeysInterface},
     types::{
-        Builder, ClusterHash, CustomCommand, Value,
+        Builder, ClusterHash, CustomCommand, Key as RedisKey, Value,
         config::{Options, ReconnectPolicy, UnresponsiveConfig},
         scripts::Script,
     },
@@ -100,8 +100,9 @@ impl Redis {
             .collect();
         self.ask(async {
             let client = self.client.with_options(&self.options);
-            // The node is found by the first key.
-            let command = |name| CustomCommand::new_static(name, ClusterHash::Offset(2), false);
+            // In a cluster the first key tells the node; its place among the arguments would not be heeded.
+            let slot = ClusterHash::Custom(RedisKey::from(&*keys[0]).cluster_hash());
+            let command = |name| CustomCommand::new_static(name, slot.clone(), false);
             match client.custom(command("EVALSHA"), args.clone()).await {
                 // A Redis that was started anew knows no script.
                 Err(error) if error.details().starts_with("NOSCRIPT") => {
