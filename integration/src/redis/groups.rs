@@ -34,10 +34,10 @@ impl Redis {
         for sentinel in &servers[2..] {
             sentinel.until("INFO sentinel", &format!("slaves=1,sentinels={SENTINELS}")).await?;
         }
-        let nodes: String = rest.iter().map(|sentinel| format!("node=127.0.0.1:{}&", sentinel.port)).collect();
         let url = format!(
-            "redis-sentinel://:{PASSWORD}@127.0.0.1:{}?{nodes}sentinelServiceName=main&sentinelPassword={PASSWORD}",
-            first.port
+            "redis-sentinel://:{PASSWORD}@127.0.0.1:{}?{}&sentinelServiceName=main&sentinelPassword={PASSWORD}",
+            first.port,
+            others(rest)
         );
         Ok((servers, url))
     }
@@ -76,8 +76,7 @@ impl Redis {
         for node in &nodes {
             node.until("CLUSTER INFO", "cluster_state:ok").await?;
         }
-        let others: Vec<_> = nodes[1..].iter().map(|node| format!("node=127.0.0.1:{}", node.port)).collect();
-        let url = format!("redis-cluster://:{PASSWORD}@127.0.0.1:{}?{}", nodes[0].port, others.join("&"));
+        let url = format!("redis-cluster://:{PASSWORD}@127.0.0.1:{}?{}", nodes[0].port, others(&nodes[1..]));
         Ok((nodes, url))
     }
 
@@ -87,4 +86,9 @@ impl Redis {
         let says = async || self.ask(command).await.ok()?.contains(words).then_some(());
         eventually(&what, BOUND, says).await
     }
+}
+
+/// As an address lists those beside the first.
+fn others(servers: &[Redis]) -> String {
+    servers.iter().map(|server| format!("node=127.0.0.1:{}", server.port)).collect::<Vec<_>>().join("&")
 }
