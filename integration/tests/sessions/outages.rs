@@ -46,6 +46,21 @@ async fn known() -> anyhow::Result<(Pair, Person, [Rest; 2])> {
 }
 
 #[tokio::test]
+async fn an_entry_of_a_clock_that_was_ahead_is_never_believed() -> Outcome {
+    let (pair, ann, [here, there]) = known().await?;
+    let (redis, session) = (&pair.redis[0], here.get("/v1/sessions/current").await?.expect(200).json()["id"].clone());
+    let session = session.as_str().unwrap_or_default();
+    let kept = redis.ask(&format!("HGET {} {session}", ann.entries)).await?;
+    here.delete("/v1/sessions/current").await?.expect(204);
+    let (since, entry) = kept.split_once(' ').unwrap_or_default();
+    let ahead = since.parse::<u64>()? + 3_600_000_000;
+    redis.ask(&format!("HSET {} {session} '{ahead} {entry}'", ann.entries)).await?;
+    there.get(ME).await?.problem(401, "unauthenticated");
+    assert_eq!(redis.ask(&format!("EXISTS {}", ann.entries)).await?, ":0", "it would be believed in an hour");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_sign_out_without_redis_holds_after_it_returns_with_old_contents() -> Outcome {
     let (mut pair, ann, [here, there]) = known().await?;
     pair.redis[0].save().await?;

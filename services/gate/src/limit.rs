@@ -10,6 +10,9 @@ use skep_proto::{Code, Error};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
+/// More characters than a name has, decomposed.
+const NAME: usize = 256;
+
 /// So many requests in so much time: `6000/1m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
@@ -131,8 +134,9 @@ pub(crate) enum Subject {
 impl Subject {
     /// What costs the verification of the password of `name`, from `address`.
     pub(crate) fn password(name: &str, address: Option<IpAddr>) -> Self {
-        // Spellings that storage holds for one name are counted as one.
-        let folded: String = name.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect();
+        // Spellings that storage holds for one name are counted as one. A longer one it refuses.
+        let folded: String =
+            name.chars().take(NAME).nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect();
         let address = address.map(|address| Network::from(address).0.to_string()).unwrap_or_default();
         let digest = Sha256::new().chain_update(address).chain_update([0]).chain_update(folded).finalize();
         let mut half = [0; 16];
@@ -208,6 +212,8 @@ mod tests {
         let (a, b) = (Some(ip("10.0.0.1")), Some(ip("10.0.0.2")));
         assert_eq!(Subject::password("ANNΣ", a), Subject::password("ａnnς", a));
         assert_ne!(Subject::password("ann", a), Subject::password("ann", b));
+        let long = "\u{fdfa}".repeat(340_000);
+        assert_eq!(Subject::password(&long, a), Subject::password(&long[..3 * NAME], a), "not folded to its end");
         assert_ne!(Subject::password("ann", a), Subject::password("ann", None));
     }
 

@@ -1,4 +1,7 @@
-use std::{net::IpAddr, str::FromStr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
 
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
@@ -41,9 +44,9 @@ fn forwarded(proxies: &[IpNet], peer: Option<IpAddr>, headers: &HeaderMap) -> Cl
     let Some(proxy) = peer.filter(is_proxy) else { return Client { address: peer, is_secure: false } };
     let last = |name| headers.get_all(name).iter().next_back().and_then(|line| line.to_str().ok());
     let lines: Vec<_> = headers.get_all(X_FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
-    let hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).map(|hop| hop.trim().parse::<IpAddr>());
+    let hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).map(|hop| address_of(hop.trim()));
     let mut address = proxy;
-    for hop in hops.map_while(Result::ok) {
+    for hop in hops.map_while(|hop| hop) {
         address = hop.to_canonical();
         if !is_proxy(&address) {
             break;
@@ -54,6 +57,11 @@ fn forwarded(proxies: &[IpNet], peer: Option<IpAddr>, headers: &HeaderMap) -> Cl
         address: Some(address),
         is_secure: scheme.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https")),
     }
+}
+
+/// Some proxies tell the port too.
+fn address_of(hop: &str) -> Option<IpAddr> {
+    hop.parse().ok().or_else(|| Some(hop.parse::<SocketAddr>().ok()?.ip()))
 }
 
 impl FromStr for ClientAddress {
@@ -109,6 +117,8 @@ mod tests {
             ("6.6.6.6, nonsense, 10.2.2.2", "10.2.2.2"),
             ("", "10.1.1.1"),
             ("2001:db8::1", "2001:db8::1"),
+            ("198.51.100.1:5555", "198.51.100.1"),
+            ("[2001:db8::1]:443, 10.2.2.2", "2001:db8::1"),
             ("10.3.3.3,10.2.2.2", "10.3.3.3"),
         ] {
             assert_eq!(client("::ffff:10.1.1.1", &said(line)), (expected.into(), true), "{line}");

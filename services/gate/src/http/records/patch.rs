@@ -116,6 +116,9 @@ impl Write for PatchRecordRequest {
     }
 }
 
+/// What is told of a patch that does not fit.
+const UNFIT: [Code; 4] = [Code::PatchConflict, Code::InvalidPatch, Code::MalformedJson, Code::PayloadTooLarge];
+
 /// What `patch` makes of the data of `record`. One that does not fit makes nothing of it: that it does not is told only
 /// to who may change the record.
 async fn foresee(patch: PatchRecordRequest, call: &Call, record: &v1::Record) -> Result<Bytes, Error> {
@@ -128,9 +131,7 @@ async fn foresee(patch: PatchRecordRequest, call: &Call, record: &v1::Record) ->
     };
     match call.ask(patch, |backend, request| backend.patch_record(request)).await {
         Ok(foreseen) => Ok(foreseen.record.unwrap_or_default().data),
-        Err(error) if matches!(error.code, Code::PatchConflict | Code::InvalidPatch | Code::PayloadTooLarge) => {
-            Ok(record.data.clone())
-        }
+        Err(error) if UNFIT.contains(&error.code) => Ok(record.data.clone()),
         Err(error) => Err(error),
     }
 }

@@ -4,7 +4,7 @@ local function clock()
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
--- Rate::step in session/limit.rs: answers what remains, the time until nothing is owed, and the time to wait.
+-- Rate::step in limit.rs: answers what remains, the time until nothing is owed, and the time to wait.
 local function count(key, now, period, cost)
   local paid = tonumber(redis.call('GET', key) or now)
   paid = math.min(math.max(paid, now), now + period)

@@ -1,8 +1,9 @@
 -- KEYS: an account's entries, its count. ARGV: session, period (0: nothing is counted), cost, when storage was asked, entry.
 local now = clock()
 local known = redis.call('HGET', KEYS[1], ARGV[1])
--- One that was long under way brings nothing back that is older than what is known.
-if not known or tonumber(string.match(known, '^%d+') or 0) < tonumber(ARGV[4]) then
+local since = tonumber(known and string.match(known, '^%d+') or 0)
+-- One that was long under way brings nothing back that is older than what is known, unless that is of a clock ahead.
+if since < tonumber(ARGV[4]) or since > now then
   if redis.call('HLEN', KEYS[1]) >= 1000 then
     redis.call('DEL', KEYS[1])
   end

@@ -163,6 +163,15 @@ async fn a_hidden_record_looks_like_none() {
             assert_eq!(there.0.0, if who.id.is_empty() { 401 } else { 404 });
         }
     }
+    let closed = json!({"update": format!("{MINE} && has(data.open)")});
+    define(&routes.engine, "closed", closed).await;
+    put(&routes.engine, "collections/closed/records/present", "ann", json!({"open": true})).await;
+    for body in [r#"{"open":"#, "", r#"{"open":1,"open":2}"#] {
+        for id in ["present", "none"] {
+            let record = format!("/v1/collections/closed/records/{id}");
+            assert_eq!(bob.ask(&routes, "PATCH", &record, &[MERGE], body).await.problem().0, 404, "{id} {body}");
+        }
+    }
     // That a patch does not fit is told to who may make it alone; as it stands this one would change nothing.
     let present = "/v1/collections/hidden/records/present";
     assert_eq!(bob.ask(&routes, "PATCH", present, &[patch], unfit).await.problem().0, 409);
