@@ -33,6 +33,9 @@ use super::driver;
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS bare (id text PRIMARY KEY, data blob, owner text, created_at bigint, \
     updated_at bigint, version bigint)";
 
+/// Of a chain on storage's rows, in microseconds.
+const WINDOW: i64 = 10_000_000;
+
 /// Where a bare chain keeps its records: the least that Cassandra can be asked, or what storage asks it.
 #[derive(Clone, Copy)]
 pub(crate) enum Rows {
@@ -73,9 +76,6 @@ fn place(id: Uuid) -> (i64, i32, i64) {
     let created_at = mutation::time(id).unwrap_or_default();
     (created_at - created_at % WINDOW, i32::from(id.as_bytes()[15] % 4), created_at)
 }
-
-/// Microseconds.
-const WINDOW: i64 = 10_000_000;
 
 /// Both processes, and where the first listens.
 pub(crate) struct Chain {
