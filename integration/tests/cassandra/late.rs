@@ -4,7 +4,10 @@
 use std::{cell::Cell, sync::Arc};
 
 use skep_proto::{Code, Contract, Local, v1::DeleteCollectionRequest};
-use storage::store::cassandra::{Cassandra, Lifetime};
+use storage::{
+    grpc::Engine,
+    store::cassandra::{Cassandra, Lifetime, Settings},
+};
 use tonic::Request;
 
 use crate::{
@@ -23,9 +26,19 @@ pub(crate) struct Two {
 
 impl Two {
     pub(crate) async fn open() -> Self {
-        let (settings, lifetime) = (opened::shared_settings().await, Lifetime::default());
+        Self::beside(opened::shared_settings().await, opened::shared().await).await
+    }
+
+    /// Both over a keyspace of their own.
+    pub(crate) async fn of(settings: Settings) -> Self {
+        let other = opened::replica(settings.clone()).await.unwrap();
+        Self::beside(settings, other).await
+    }
+
+    async fn beside(settings: Settings, other: Arc<Engine>) -> Self {
+        let lifetime = Lifetime::default();
         let slow = serving(Cassandra::open_for(settings, lifetime.clone()).unwrap()).await.unwrap();
-        Self { slow: Arc::new(Local::new(slow)), lifetime, other: Arc::new(Local::new(opened::shared().await)) }
+        Self { slow: Arc::new(Local::new(slow)), lifetime, other: Arc::new(Local::new(other)) }
     }
 
     /// Asks the slow one, which stops before the statement after so many; goes on when `meanwhile` is over.

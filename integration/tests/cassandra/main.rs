@@ -16,3 +16,4 @@ mod owned;
 mod starting;
 mod sweep;
 mod tables;
+mod windows;

@@ -62,6 +62,24 @@ impl Tables {
         Ok(rows.single_row::<(Vec<Regime>,)>()?.0)
     }
 
+    /// As if a record with a head had been made then, and its writer had died before its entry was there.
+    pub(crate) async fn antedate(&self, id: &str, created_at: i64) -> anyhow::Result<()> {
+        let collection = self.collection_of(id).await?;
+        self.run(&format!(
+            "UPDATE heads SET created_at = {created_at} WHERE collection = {collection} AND id = '{id}' IF EXISTS"
+        ))
+        .await?;
+        let places = "SELECT window, shard, created_at FROM record_entries WHERE id = ? ALLOW FILTERING";
+        let places = self.0.query_unpaged(places, (id,)).await?.into_rows_result()?;
+        for place in places.rows::<(i64, i32, i64)>()? {
+            let (window, shard, made) = place?;
+            let place = format!("window = {window} AND shard = {shard} AND created_at = {made} AND id = '{id}'");
+            self.run(&format!("DELETE FROM record_entries WHERE collection = {collection} AND {place}")).await?;
+            self.run(&format!("DELETE FROM windows WHERE collection = {collection} AND window = {window}")).await?;
+        }
+        Ok(())
+    }
+
     /// The windows that are noted: of which collection, and when they begin.
     pub(crate) async fn windows(&self) -> anyhow::Result<BTreeSet<(Uuid, i64)>> {
         let rows = self.0.query_unpaged("SELECT collection, window FROM windows", ()).await?.into_rows_result()?;

@@ -50,8 +50,11 @@ impl Database {
                 None => Ok(()),
             };
         }
-        self.note_window(collection, regimes, place.window).await?;
+        // What is updated was shown before, so its window is noted and its owner's list has it.
         let created = row.history[0].effect == Effect::Created;
+        if created {
+            self.note_window(collection, regimes, place.window).await?;
+        }
         if let Some(list) = list.filter(|_| created) {
             self.own(id, list, regimes, row).await?;
         }

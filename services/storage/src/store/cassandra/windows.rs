@@ -1,8 +1,8 @@
 //! Which windows of a collection hold anything.
 //!
-//! Every process notes a window under a name of its own before it writes an entry there. A window that was found
-//! empty loses only the notes that were seen before it was looked at, so a note that comes meanwhile stays. So it is
-//! with an owner's list, which has its own name where a collection has its uid.
+//! Every process notes a window under a name of its own before it makes a record there. A window that was found
+//! empty loses only the notes that were seen before it was looked at, and only those that nobody relies on any more. So
+//! it is with an owner's list, which has its own name where a collection has its uid.
 
 use std::{
     collections::HashSet,
@@ -10,15 +10,15 @@ use std::{
 };
 
 use skep_proto::mutation;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use super::{database::Database, place::Regimes};
 use crate::store::Result;
 
-/// How long after its end a window may be cleared away. Far beyond [`LATE`], the minute by which two clocks may be
+/// How long after its time a note may be cleared away. Far beyond [`LATE`], the minute by which two clocks may be
 /// apart, and the time that a write takes.
 const CLEARED: i64 = 5 * 60 * 1_000_000;
-/// How long after its end a note of a window is relied on; a write that comes later notes it anew.
+/// How long after its time a note is relied on. Its time is the end of its window; one that is made later tells its own.
 const LATE: i64 = 60 * 1_000_000;
 /// Notes that are read at once: of a few windows, as each replica that wrote there left one.
 const SLICE: i32 = 64;
@@ -27,6 +27,7 @@ const REMEMBERED: usize = 1 << 16;
 
 /// The windows that this process has noted.
 pub(super) struct Noted {
+    /// What it calls its notes.
     name: Uuid,
     /// Collection, window, and until when the note is relied on.
     windows: Mutex<HashSet<(Uuid, i64, i64)>>,
@@ -35,6 +36,15 @@ pub(super) struct Noted {
 impl Default for Noted {
     fn default() -> Self {
         Self { name: Uuid::new_v4(), windows: Mutex::default() }
+    }
+}
+
+impl Noted {
+    /// The name of notes that are made in this minute, and its time.
+    fn late(&self, now: i64) -> (i64, Uuid) {
+        let minute = now - now.rem_euclid(LATE);
+        let (millis, [_, _, _, _, _, _, random @ ..]) = ((minute / 1000).unsigned_abs(), self.name.into_bytes());
+        (minute, Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 }
 
@@ -55,13 +65,15 @@ impl Window {
 impl Database {
     /// Sees to it that lists find the window.
     pub(super) async fn note_window(&self, collection: Uuid, regimes: &Regimes, window: i64) -> Result<()> {
-        let (now, until) = (mutation::now(), regimes.end(window) + LATE);
-        let write = async |name: Uuid| self.run(&self.statements.window_note, (collection, window, name)).await;
-        if now > until {
-            // The note may have been cleared away since; what is deleted is never written again.
-            return write(Uuid::new_v4()).await;
-        }
-        self.once((collection, window, until), write(self.noted.name)).await
+        let (now, end) = (mutation::now(), regimes.end(window));
+        let (time, name) = if now > end + LATE {
+            // What may have been cleared away is never written again.
+            self.noted.late(now)
+        } else {
+            (end, self.noted.name)
+        };
+        let note = self.run(&self.statements.window_note, (collection, window, name));
+        self.once((collection, window, time + LATE), note).await
     }
 
     /// Sees to it that the list of an owner is found when its collection is cleared away.
@@ -100,10 +112,10 @@ impl Database {
 
     /// Forgets a window that was found empty after it was read, if nothing new comes there any more.
     pub(super) async fn clear_window(&self, collection: Uuid, regimes: &Regimes, window: &Window) -> Result<()> {
-        if regimes.end(window.start) + CLEARED > mutation::now() {
-            return Ok(());
-        }
-        self.forget_window(collection, window).await
+        let (end, now) = (regimes.end(window.start), mutation::now());
+        let over = |note: &Uuid| mutation::time(*note).unwrap_or(end) + CLEARED <= now;
+        let notes = window.notes.iter().copied().filter(over).collect();
+        self.forget_window(collection, &Window { start: window.start, notes }).await
     }
 
     /// Forgets a window.
