@@ -12,7 +12,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields {
     own: Vec<Own>,
-    /// Sorted, none inside another; a path without names is all of the data.
+    /// Sorted, so that what is inside another comes after it; a path without names is all of the data.
     data: Vec<Path>,
 }
 
@@ -37,7 +37,6 @@ impl Fields {
         }
         reader.end("a comma is wanted between two fields; a name of other characters wants quotes")?;
         data.sort_unstable();
-        data.dedup_by(|inner, outer| inner.as_ref().starts_with(outer.as_ref()));
         Ok(Self { own, data })
     }
 

@@ -42,7 +42,7 @@ fn encode_exponent(exponent: i64, key: &mut Vec<u8>) {
         return key.push(short);
     }
     key.push(if exponent < 0 { 0 } else { u8::MAX });
-    key.extend((exponent ^ i64::MIN).to_be_bytes());
+    key.extend(exponent.to_be_bytes());
 }
 
 /// How many bytes of `number` are its first `count` digits with all before them; `None` if it has no more than these.

@@ -17,6 +17,7 @@ fn chosen_fields_are_as_they_were_written() {
         ("a.y,b", r#"{"b":1.50E+2,"a":{"y":"é\u00e9"}}"#),
         ("b, a.y , b", r#"{"b":1.50E+2,"a":{"y":"é\u00e9"}}"#),
         ("a.x,a.x.y", r#"{"a":{"x":[1, {"y": 2}]}}"#),
+        ("a.z.q,a.z,a.x.y,a.z,a.z.p", r#"{"a":{"z":{}}}"#),
         ("a.x.y", r#"{"a":{}}"#),
         ("a.z.q", r#"{"a":{"z":{}}}"#),
         ("b.x,nothing,a.nothing.x", r#"{"a":{}}"#),
