@@ -45,6 +45,8 @@ codes! {
     InvalidPageToken, "invalid_page_token", InvalidArgument, 400, "The page token does not belong to this query";
     /// The patch is not a patch, or would break the bounds of `data`.
     InvalidPatch, "invalid_patch", InvalidArgument, 400, "The patch is not well-formed";
+    /// A filter or an order that would have to read the whole collection: the detail names the index that would help.
+    NotIndexed, "not_indexed", FailedPrecondition, 400, "An index is missing";
     /// The request asks for something this version does not do.
     Unsupported, "unsupported", InvalidArgument, 400, "This is not supported";
     /// Nobody is signed in, or the token of the inside door is wrong.

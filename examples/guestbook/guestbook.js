@@ -199,17 +199,34 @@ class Entry {
 
 const identified = identify();
 let nextPage = "";
+/** Whose entries are shown; everybody's when empty. */
+let sought = "";
 
 async function loadPage() {
   const query = new URLSearchParams({ page_size: PAGE_SIZE });
+  // A text in a filter is written as in JSON.
+  if (sought) query.set("filter", `author = ${JSON.stringify(sought)}`);
   if (nextPage) query.set("page_token", nextPage);
+  const asked = sought;
   const [{ answer }] = await Promise.all([call("GET", `${RECORDS}?${query}`), identified]);
+  if (asked !== sought) return [];
   const fresh = answer.records.filter((record) => !entries.has(record.id)).map((record) => new Entry(record));
   byId("entries").append(...fresh.map((entry) => entry.element));
   nextPage = answer.next_page_token;
   byId("more").hidden = !nextPage;
   byId("empty").hidden = entries.size > 0 || Boolean(nextPage);
+  byId("empty").textContent = sought ? "Nobody of that name has signed." : "The first page is still blank.";
   return fresh;
+}
+
+/** Shows the entries of one name alone, or all. */
+async function seek(author) {
+  [sought, nextPage] = [author, ""];
+  byId("sought").value = author;
+  entries.clear();
+  byId("entries").replaceChildren();
+  byId("empty").hidden = true;
+  await loadPage();
 }
 
 async function more(first) {
@@ -238,6 +255,7 @@ async function sign(form) {
   const isAsShown = answer.owner === (me?.id ?? null);
   if (!isAsShown) await identify();
   form.elements.message.value = "";
+  if (sought && sought !== answer.data.author) await seek("");
   const entry = entries.get(answer.id) ?? new Entry(answer);
   byId("entries").prepend(entry.element);
   byId("empty").hidden = true;
@@ -256,6 +274,13 @@ byId("sign").addEventListener("submit", (event) => {
   const form = event.currentTarget;
   once(form.querySelector(".primary"), form.querySelector(".fault"), () => sign(form));
 });
+byId("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const button = event.currentTarget.querySelector("button");
+  once(button, byId("list-fault"), () => seek(byId("sought").value.trim()));
+});
+// Emptied by the cross in it, or by Escape.
+byId("sought").addEventListener("search", () => byId("sought").value === "" && byId("search").requestSubmit());
 byId("more").addEventListener("click", () => more(false));
 setInterval(() => entries.forEach((entry) => entry.tick()), 60_000);
 more(true);

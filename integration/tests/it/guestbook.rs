@@ -188,6 +188,34 @@ async fn older_entries_come_page_by_page() -> Outcome {
 }
 
 #[tokio::test]
+async fn entries_are_found_by_name() -> Outcome {
+    let visit = Visit::start().await?;
+    let browser = &visit.browser;
+    let awkward = r#"O"Neil \ Ζωή"#;
+    for n in 0..70 {
+        let author = [awkward, "Ann", "Bob"][n % 3];
+        visit.entry(json!({"author": author, "message": format!("entry {n}")})).await?;
+    }
+    visit.open().await?;
+    let shown = "Array.from(document.querySelectorAll('.entry'), (each) => each.querySelector('.author').innerText)";
+    for (author, count) in [("Ann", 23), (awkward, 24), ("ann", 0)] {
+        browser.find("#sought").await?.fill(author).await?;
+        browser.find("#search button").await?.click().await?;
+        if count > 20 {
+            browser.until("document.querySelectorAll('.entry').length === 20").await?;
+            browser.find("#more").await?.click().await?;
+        }
+        browser.until(&format!("document.querySelectorAll('.entry').length === {count}")).await?;
+        assert_eq!(browser.value(shown).await?, json!(vec![author; count]));
+    }
+    assert_eq!(browser.find("#empty").await?.text().await?, "Nobody of that name has signed.");
+    visit.screenshot("sought").await?;
+    visit.sign("Ann", "here again").await?;
+    browser.until("document.querySelectorAll('.entry').length === 21").await?;
+    visit.is_quiet().await
+}
+
+#[tokio::test]
 async fn the_keyboard_is_enough() -> Outcome {
     let visit = Visit::start().await?;
     let browser = &visit.browser;

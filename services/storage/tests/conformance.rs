@@ -2,7 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use skep_proto::{Contract, Local, Remote};
 use storage::{grpc::Engine, store::embedded::Embedded};
@@ -11,7 +14,18 @@ use tempfile::TempDir;
 fn engine() -> (TempDir, Arc<Engine>) {
     let folder = tempfile::tempdir().unwrap();
     let store = Embedded::open(folder.path()).unwrap();
-    (folder, Arc::new(Engine::new(Arc::new(store))))
+    let engine = Arc::new(Engine::new(Arc::new(store)));
+    tokio::spawn(sweep(Arc::downgrade(&engine)));
+    (folder, engine)
+}
+
+/// What a process does in the background.
+async fn sweep(engine: Weak<Engine>) {
+    while let Some(engine) = engine.upgrade() {
+        if !engine.sweep().await.unwrap_or(false) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }
 
 fn in_process() -> impl Future<Output = (TempDir, Arc<dyn Contract>)> {
@@ -37,10 +51,12 @@ async fn over_grpc() -> (TempDir, Arc<dyn Contract>) {
 
 mod embedded {
     storage::conformance!(super::in_process());
+    storage::query_behaviours!(conformance_tests, super::in_process());
 }
 
 mod grpc {
     storage::conformance!(super::over_grpc());
+    storage::query_behaviours!(conformance_tests, super::over_grpc());
 }
 
 #[test]

@@ -9,9 +9,11 @@ use http::{
     header::{CONTENT_TYPE, ETAG, LOCATION},
 };
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
+use query::{Fields, Own};
+use serde_json::{Value, json};
 use skep_proto::{
     Code, Error,
-    v1::{Collection, Record},
+    v1::{Collection, IndexState, Record},
 };
 
 use super::problem::Fault;
@@ -49,13 +51,14 @@ pub(crate) fn collection(status: StatusCode, collection: Option<Collection>) -> 
     Ok(response)
 }
 
-/// Answers with a page of `items` under the member `name`.
+/// Answers with a page of `items` under the member `name`, and `more` members.
 pub(crate) fn page<T>(
     name: &str,
     items: &[T],
     size: impl Fn(&T) -> usize,
     write: impl Fn(&mut Vec<u8>, &T) -> Result<(), Error>,
     next_page_token: &str,
+    more: &[(&str, Value)],
 ) -> Result<Response, Fault> {
     let size: usize = items.iter().map(|item| size(item) + 2 * AROUND).sum();
     let mut body = Vec::with_capacity(size + AROUND + next_page_token.len());
@@ -73,6 +76,9 @@ pub(crate) fn page<T>(
         body.extend_from_slice(b",\"next_page_token\":");
         text(&mut body, next_page_token)?;
     }
+    for (name, value) in more {
+        write!(body, ",\"{name}\":{value}").map_err(|_| broken("no member"))?;
+    }
     body.push(b'}');
     Ok(answer(StatusCode::OK, body))
 }
@@ -86,19 +92,42 @@ pub(crate) fn not_modified(present: &str) -> Result<Response, Fault> {
 }
 
 pub(crate) fn write_record(out: &mut Vec<u8>, record: &Record) -> Result<(), Error> {
+    members(out, record, Some(&record.data), |_| true)
+}
+
+/// The id and what is chosen.
+pub(crate) fn write_fields(out: &mut Vec<u8>, record: &Record, fields: &Fields) -> Result<(), Error> {
+    members(out, record, fields.project(&record.data).as_deref(), |own| fields.shows(own))
+}
+
+fn members(out: &mut Vec<u8>, record: &Record, data: Option<&[u8]>, shows: impl Fn(Own) -> bool) -> Result<(), Error> {
     // An id's letters need no escape.
     out.extend_from_slice(b"{\"id\":\"");
     out.extend_from_slice(last(&record.name).as_bytes());
-    out.extend_from_slice(b"\",\"data\":");
-    out.extend_from_slice(&record.data);
-    out.extend_from_slice(b",\"owner\":");
-    if record.owner.is_empty() {
-        out.extend_from_slice(b"null");
-    } else {
-        text(out, &record.owner)?;
+    out.push(b'"');
+    if let Some(data) = data {
+        out.extend_from_slice(b",\"data\":");
+        out.extend_from_slice(data);
     }
-    times(out, record.create_time.as_ref(), record.update_time.as_ref())?;
-    write!(out, ",\"version\":{}}}", record.version).map_err(|_| broken("no version"))
+    if shows(Own::Owner) {
+        out.extend_from_slice(b",\"owner\":");
+        if record.owner.is_empty() {
+            out.extend_from_slice(b"null");
+        } else {
+            text(out, &record.owner)?;
+        }
+    }
+    if shows(Own::CreatedAt) {
+        member(out, "created_at", record.create_time.as_ref())?;
+    }
+    if shows(Own::UpdatedAt) {
+        member(out, "updated_at", record.update_time.as_ref())?;
+    }
+    if shows(Own::Version) {
+        write!(out, ",\"version\":{}", record.version).map_err(|_| broken("no version"))?;
+    }
+    out.push(b'}');
+    Ok(())
 }
 
 pub(crate) fn write_collection(out: &mut Vec<u8>, collection: &Collection) -> Result<(), Error> {
@@ -125,21 +154,21 @@ pub(crate) fn write_collection(out: &mut Vec<u8>, collection: &Collection) -> Re
         text(out, rule)?;
     }
     out.push(b'}');
-    times(out, collection.create_time.as_ref(), collection.update_time.as_ref())?;
+    member(out, "created_at", collection.create_time.as_ref())?;
+    member(out, "updated_at", collection.update_time.as_ref())?;
+    let states = collection.index_states.iter().map(|IndexState { path, ready, looked_at }| match ready {
+        true => json!({"path": path, "state": "ready"}),
+        false => json!({"path": path, "state": "building", "looked_at": looked_at}),
+    });
+    write!(out, ",\"index_states\":{}", Value::from_iter(states)).map_err(|_| broken("no states"))?;
     out.push(b'}');
     Ok(())
 }
 
-fn times(
-    out: &mut Vec<u8>,
-    created: Option<&prost_types::Timestamp>,
-    updated: Option<&prost_types::Timestamp>,
-) -> Result<(), Error> {
-    for (name, time) in [(&b",\"created_at\":\""[..], created), (b",\"updated_at\":\"", updated)] {
-        out.extend_from_slice(name);
-        TIME.print_timestamp(&timestamp(time)?, &mut *out).map_err(|_| broken("no time"))?;
-        out.push(b'"');
-    }
+fn member(out: &mut Vec<u8>, name: &str, time: Option<&prost_types::Timestamp>) -> Result<(), Error> {
+    write!(out, ",\"{name}\":\"").map_err(|_| broken("no name"))?;
+    TIME.print_timestamp(&timestamp(time)?, &mut *out).map_err(|_| broken("no time"))?;
+    out.push(b'"');
     Ok(())
 }
 

@@ -51,6 +51,12 @@ pub(super) struct Records {
     records: Vec<Record>,
     /// Asks for the next page; absent only at the end of the list.
     next_page_token: Option<String>,
+    /// How many records the pages hold together, if that was asked.
+    count: Option<u64>,
+    /// Whether there may be more than `count`: counting ended there.
+    more: Option<bool>,
+    /// How they are found, if that was asked.
+    plan: Option<String>,
 }
 
 /// A collection's definition.
@@ -61,8 +67,10 @@ pub(super) struct Collection {
     /// A JSON Schema (2020-12) that `data` satisfies; always null yet.
     #[schema(required)]
     schema: Option<serde_json::Value>,
-    /// The indexed fields of `data`, as dotted paths; kept, not in force yet.
+    /// The indexed fields of `data`, as dotted paths.
     indexes: Vec<String>,
+    /// How far each index is, in their order.
+    index_states: Vec<IndexState>,
     rules: Rules,
     /// RFC 3339 with microseconds.
     #[schema(format = DateTime)]
@@ -72,12 +80,22 @@ pub(super) struct Collection {
     updated_at: String,
 }
 
+/// How far an index is.
+#[derive(ToSchema)]
+pub(super) struct IndexState {
+    path: String,
+    /// `ready`, or `building` until lists can use it.
+    state: String,
+    /// Of the records that were there before, how many have been looked at.
+    looked_at: Option<u64>,
+}
+
 /// A collection as it is to be.
 #[derive(ToSchema)]
 pub(super) struct Definition {
     /// A JSON Schema (2020-12) that `data` must satisfy, at most 64 KiB. Not supported yet: refused.
     schema: Option<serde_json::Value>,
-    /// The fields of `data` to index, as dotted paths; at most 20. Kept, not in force yet.
+    /// The fields of `data` to index, as dotted paths; at most 20.
     indexes: Option<Vec<String>>,
     rules: Option<Rules>,
 }

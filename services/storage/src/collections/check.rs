@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use query::Path;
 use rules::Rule;
 use skep_proto::{Code, Error};
 
@@ -9,7 +10,6 @@ use super::Content;
 use crate::store::Result;
 
 const MAX_INDEXES: usize = 20;
-const MAX_PATH: usize = 255;
 
 /// Refuses a definition that could not be in force, with every place where it is wrong.
 pub(super) fn content(content: &Content) -> Result<()> {
@@ -23,9 +23,8 @@ pub(super) fn content(content: &Content) -> Result<()> {
     }
     let mut known = HashSet::new();
     for (i, path) in content.indexes.iter().enumerate() {
-        if !is_path(path) {
-            error =
-                error.at(format!("/indexes/{i}"), format!("must be names joined by dots, at most {MAX_PATH} bytes"));
+        if let Err(fault) = Path::data(path) {
+            error = error.at(format!("/indexes/{i}"), fault.to_string());
         } else if !known.insert(path) {
             error = error.at(format!("/indexes/{i}"), "is named twice");
         }
@@ -43,8 +42,4 @@ pub(super) fn content(content: &Content) -> Result<()> {
         }
     }
     if error.violations.is_empty() { Ok(()) } else { Err(error) }
-}
-
-fn is_path(path: &str) -> bool {
-    path.len() <= MAX_PATH && path.split('.').all(|name| !name.is_empty() && !name.contains(char::is_control))
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     condition::Condition,
     listing::{self, PAGE_BYTES, page_size},
-    store::{Definition, Dropped, Position, Result, Store, Swap},
+    store::{Definition, Dropped, Index, IndexState, Position, Result, Store, Swap},
 };
 
 /// How often a change that others overtake is judged again.
@@ -60,7 +60,8 @@ impl Collections {
         let more = page.len() > shown;
         page.truncate(shown);
         let last = page.last().filter(|_| more);
-        let next = last.map(|last| listing::encode(LISTING, &Position { created_at: 0, id: last.name.clone() }));
+        let next =
+            last.map(|last| listing::encode(LISTING, &Position { id: last.name.clone(), ..Position::default() }));
         Ok((page, next.unwrap_or_default()))
     }
 
@@ -94,14 +95,18 @@ impl Collections {
                 uid: current.as_ref().map_or_else(Uuid::now_v7, |current| current.uid),
                 etag: mutation::new(),
                 schema: content.schema.clone(),
-                indexes: content.indexes.clone(),
+                indexes: content.indexes.iter().map(|path| index(current, path)).collect(),
                 rules: content.rules.clone(),
                 created_at: current.as_ref().map_or(now, |current| current.created_at),
                 updated_at: now,
             };
             let expected = current.as_ref().map(|current| current.etag);
             match self.store.define(expected, definition.clone()).await? {
-                Swap::Applied => return Ok((definition, expected.is_none())),
+                // The store says how far its indexes are.
+                Swap::Applied => {
+                    let stored = self.store.definition(name).await?.filter(|stored| stored.etag == definition.etag);
+                    return Ok((stored.map_or(definition, Arc::unwrap_or_clone), expected.is_none()));
+                }
                 Swap::Stale(current) => stored = current,
             }
         }
@@ -130,12 +135,19 @@ impl Definition {
     fn bytes(&self) -> usize {
         let rules = [&self.rules.list, &self.rules.get, &self.rules.create, &self.rules.update, &self.rules.delete];
         let rules = rules.into_iter().flatten().map(String::len).sum::<usize>();
-        self.schema.len() + rules + self.indexes.iter().map(|index| index.len() + 4).sum::<usize>()
+        self.schema.len() + rules + self.indexes.iter().map(|index| 2 * index.path.len() + 64).sum::<usize>()
     }
 
     fn says(&self, content: &Content) -> bool {
-        (&self.schema, &self.indexes, &self.rules) == (&content.schema, &content.indexes, &content.rules)
+        let indexes = self.indexes.iter().map(|index| &index.path);
+        (&self.schema, &self.rules) == (&content.schema, &content.rules) && indexes.eq(&content.indexes)
     }
+}
+
+/// The index of that path, as it is or to be built.
+fn index(current: Option<&Definition>, path: &str) -> Index {
+    let known = current.and_then(|current| current.indexes.iter().find(|index| index.path == path)).cloned();
+    known.unwrap_or_else(|| Index { path: path.to_owned(), id: Uuid::now_v7(), state: IndexState::Building(0) })
 }
 
 fn missing(name: &str) -> Error {

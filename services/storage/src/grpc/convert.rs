@@ -5,8 +5,8 @@ use skep_proto::v1;
 use uuid::Uuid;
 
 use crate::{
-    records::Record,
-    store::{Account, Definition, Session},
+    records::{Count, Record},
+    store::{Account, Definition, Index, IndexState, Session},
 };
 
 pub(super) fn record(collection: &str, record: Record) -> v1::Record {
@@ -31,12 +31,25 @@ pub(super) fn collection(definition: &Definition) -> v1::Collection {
     v1::Collection {
         name: format!("collections/{}", definition.name),
         schema: definition.schema.clone(),
-        indexes: definition.indexes.clone(),
+        indexes: definition.indexes.iter().map(|index| index.path.clone()).collect(),
+        index_states: definition.indexes.iter().map(index_state).collect(),
         rules: Some(definition.rules.clone()),
         create_time: Some(timestamp(definition.created_at)),
         update_time: Some(timestamp(definition.updated_at)),
         etag: etag(definition.etag),
     }
+}
+
+fn index_state(index: &Index) -> v1::IndexState {
+    let looked_at = match index.state {
+        IndexState::Building(looked_at) => i64::try_from(looked_at).unwrap_or(i64::MAX),
+        IndexState::Ready => 0,
+    };
+    v1::IndexState { path: index.path.clone(), ready: index.state == IndexState::Ready, looked_at }
+}
+
+pub(super) fn count(count: Count) -> v1::RecordCount {
+    v1::RecordCount { records: i64::try_from(count.records).unwrap_or(i64::MAX), more: count.more }
 }
 
 pub(super) fn account(account: &Account) -> v1::Account {

@@ -42,10 +42,15 @@ impl RecordService for Engine {
                 page_token: &asked.page_token,
                 filter: &asked.filter,
                 order_by: &asked.order_by,
+                owner: &asked.owner,
+                fields: &asked.read_mask,
+                count: asked.count,
+                explain: asked.explain,
             };
-            let (records, next_page_token) = self.records.list(&asked.parent, &query).await?;
-            let records = records.into_iter().map(|record| convert::record(&asked.parent, record)).collect();
-            Ok(ListRecordsResponse { records, next_page_token })
+            let listed = self.records.list(&asked.parent, &query).await?;
+            let records = listed.records.into_iter().map(|record| convert::record(&asked.parent, record)).collect();
+            let (next_page_token, count) = (listed.next_page_token, listed.count.map(convert::count));
+            Ok(ListRecordsResponse { records, next_page_token, count, plan: listed.plan })
         };
         observed("ListRecords", request, work).await
     }

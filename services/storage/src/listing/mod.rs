@@ -26,7 +26,7 @@ pub(crate) fn page_size(asked: i32) -> Result<usize> {
 
 /// A token for what comes after `id` in a listing by ids.
 pub(crate) fn encode_id(query: &[&[u8]], id: Uuid) -> String {
-    encode(query, &Position { created_at: 0, id: id.to_string() })
+    encode(query, &Position { id: id.to_string(), ..Position::default() })
 }
 
 /// The id that such a token tells; `None` for the beginning.

@@ -6,15 +6,18 @@ use skep_proto::{Code, Error};
 
 use crate::store::{Position, Result};
 
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 const CHECK: usize = 8;
 const TIME: usize = 8;
-/// The longest token: form, check, time and an id of 128 characters.
-const MAX_CHARS: usize = (1 + CHECK + TIME + 128) * 4 / 3 + 1;
+/// The longest token: form, check, time, an id of 128 characters and its length, and a key of 1 KiB whose every byte is
+/// escaped.
+const MAX_CHARS: usize = (1 + CHECK + TIME + 1 + 128 + 2 * 1024 + 8) * 4 / 3 + 1;
 
 /// A token for what comes after `position` in the listing that `query` names.
 pub(crate) fn encode(query: &[&[u8]], position: &Position) -> String {
-    let body = [&position.created_at.to_be_bytes()[..], position.id.as_bytes()].concat();
+    let Position { key, created_at, id } = position;
+    let length = u8::try_from(id.len()).unwrap_or(u8::MAX);
+    let body = [&created_at.to_be_bytes()[..], &[length], id.as_bytes(), key].concat();
     URL_SAFE_NO_PAD.encode([&[FORM][..], &check(query, &body), &body].concat())
 }
 
@@ -27,12 +30,14 @@ pub(crate) fn decode(query: &[&[u8]], token: &str) -> Result<Position> {
     let bytes = (token.len() <= MAX_CHARS).then(|| URL_SAFE_NO_PAD.decode(token).ok()).flatten().ok_or_else(invalid)?;
     let (form, rest) = bytes.split_first().ok_or_else(invalid)?;
     let (sum, body) = rest.split_at_checked(CHECK).ok_or_else(invalid)?;
-    let (time, id) = body.split_first_chunk::<TIME>().ok_or_else(invalid)?;
+    let (time, rest) = body.split_first_chunk::<TIME>().ok_or_else(invalid)?;
+    let (length, rest) = rest.split_first().ok_or_else(invalid)?;
+    let (id, key) = rest.split_at_checked((*length).into()).ok_or_else(invalid)?;
     if *form != FORM || sum != check(query, body) {
         return Err(invalid());
     }
     let id = str::from_utf8(id).map_err(|_| invalid())?.to_owned();
-    Ok(Position { created_at: i64::from_be_bytes(*time), id })
+    Ok(Position { key: key.to_owned(), created_at: i64::from_be_bytes(*time), id })
 }
 
 fn check(query: &[&[u8]], body: &[u8]) -> [u8; CHECK] {
@@ -54,8 +59,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_token_is_of_its_query_alone(created_at: i64, id in "[A-Za-z0-9_.~-]{1,128}", query: [u8; 4], other: [u8; 4]) {
-            let position = Position { created_at, id };
+        fn a_token_is_of_its_query_alone(
+            created_at: i64,
+            id in "[A-Za-z0-9_.~-]{1,128}",
+            key in prop::collection::vec(any::<u8>(), 0..2048),
+            query: [u8; 4],
+            other: [u8; 4],
+        ) {
+            let position = Position { key, created_at, id };
             let token = encode(&[&query], &position);
             prop_assert!(token.len() <= MAX_CHARS);
             prop_assert_eq!(decode(&[&query], &token), Ok(position.clone()));
@@ -65,7 +76,7 @@ mod tests {
 
         #[test]
         fn a_changed_token_is_none(created_at: i64, at in 0usize..30, letter in "[A-Za-z0-9_-]") {
-            let token = encode(&[b"q"], &Position { created_at, id: "bee".into() });
+            let token = encode(&[b"q"], &Position { created_at, id: "bee".into(), ..Position::default() });
             let at = at % token.len();
             let changed = format!("{}{letter}{}", &token[..at], &token[at + 1..]);
             prop_assert_eq!(decode(&[b"q"], &changed).is_ok(), changed == token);

@@ -1,7 +1,7 @@
 //! The rules of records: identity, conditions, idempotency, listings. The same over every store.
 
 pub mod data;
-mod filter;
+mod list;
 mod naming;
 pub mod patch;
 mod write;
@@ -13,17 +13,20 @@ use skep_proto::{Code, Error, mutation};
 use uuid::Uuid;
 
 pub(crate) use self::naming::given_mutation;
+pub use self::{
+    list::{Count, Listed, Query},
+    naming::Naming,
+    patch::Patch,
+};
 use self::{
     naming::Named,
     write::{Turns, Written, missing},
 };
-pub use self::{naming::Naming, patch::Patch};
 use crate::{
     collections::Collections,
     condition::{Condition, Judged},
-    listing::{self, PAGE_BYTES, page_size},
     names,
-    store::{Bounds, Effect, Key, Next, Result, Row, Selection, Store},
+    store::{Effect, Key, Next, Result, Row, Store},
 };
 
 /// A record with its id.
@@ -160,23 +163,6 @@ impl Records {
         self.write(Key { collection, id }, named, Judged::parse(judged), condition, change).await.map(drop)
     }
 
-    /// A page of `collections/{collection}`, newest first, and the token of the next.
-    pub async fn list(&self, parent: &str, query: &Query<'_>) -> Result<(Vec<Record>, String)> {
-        let collection = self.collections.find(names::collection(parent)?).await?.uid;
-        let owner = (!query.filter.is_empty()).then(|| filter::owner(query.filter)).transpose()?;
-        if !matches!(query.order_by, "" | "created_at desc") {
-            return Err(Error::new(Code::Unsupported, "order_by can only be \"created_at desc\""));
-        }
-        let mut bound: Vec<&[u8]> = vec![b"records", collection.as_bytes()];
-        bound.extend(owner.as_ref().map(String::as_bytes));
-        let selection = owner.as_deref().map_or(Selection::All, Selection::OwnedBy);
-        let after = (!query.page_token.is_empty()).then(|| listing::decode(&bound, query.page_token)).transpose()?;
-        let bounds = Bounds { records: page_size(query.page_size)?, bytes: PAGE_BYTES };
-        let page = self.store.scan(collection, selection, after.as_ref(), bounds).await?;
-        let records = page.records.into_iter().map(|(id, row)| Record { id, row }).collect();
-        Ok((records, page.next.map(|next| listing::encode(&bound, &next)).unwrap_or_default()))
-    }
-
     async fn write(
         &self,
         key: Key<'_>,
@@ -192,17 +178,4 @@ impl Records {
         let (collection, id) = names::record(name)?;
         Ok((self.collections.find(collection).await?.uid, id))
     }
-}
-
-/// What a list asks for; empty texts ask for nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Query<'a> {
-    /// How many records; 0 for 30.
-    pub page_size: i32,
-    /// Of the page before.
-    pub page_token: &'a str,
-    /// AIP-160; so far `owner = "…"` alone.
-    pub filter: &'a str,
-    /// A field, and `desc`.
-    pub order_by: &'a str,
 }

@@ -8,7 +8,7 @@ use skep_proto::{Code, Error, v1::Rules};
 use uuid::Uuid;
 
 pub(super) use self::accounts::{decode_account, decode_session, encode_account, encode_session};
-use super::{Applied, Definition, Effect, Note, Result, Row};
+use super::{Applied, Definition, Effect, Index, IndexState, Note, Result, Row};
 
 const APPLIED: usize = 17;
 
@@ -113,14 +113,45 @@ struct StoredDefinition {
     etag: Vec<u8>,
     #[prost(bytes = "bytes", tag = "4")]
     schema: Bytes,
+    /// Of before indexes were built.
     #[prost(string, repeated, tag = "5")]
-    indexes: Vec<String>,
+    paths: Vec<String>,
     #[prost(message, optional, tag = "6")]
     rules: Option<Rules>,
     #[prost(int64, tag = "7")]
     created_at: i64,
     #[prost(int64, tag = "8")]
     updated_at: i64,
+    #[prost(message, repeated, tag = "9")]
+    indexes: Vec<StoredIndex>,
+}
+
+#[derive(Message)]
+struct StoredIndex {
+    #[prost(string, tag = "1")]
+    path: String,
+    #[prost(bytes = "vec", tag = "2")]
+    id: Vec<u8>,
+    /// Records looked at while it is built; absent when it is ready.
+    #[prost(uint64, optional, tag = "3")]
+    building: Option<u64>,
+}
+
+impl From<Index> for StoredIndex {
+    fn from(index: Index) -> Self {
+        let building = match index.state {
+            IndexState::Building(looked) => Some(looked),
+            IndexState::Ready => None,
+        };
+        Self { path: index.path, id: index.id.into_bytes().to_vec(), building }
+    }
+}
+
+impl StoredIndex {
+    fn index(self) -> Result<Index> {
+        let state = self.building.map_or(IndexState::Ready, IndexState::Building);
+        Ok(Index { path: self.path, id: Uuid::from_slice(&self.id).map_err(damaged)?, state })
+    }
 }
 
 pub(super) fn encode_definition(definition: Definition) -> Vec<u8> {
@@ -129,7 +160,8 @@ pub(super) fn encode_definition(definition: Definition) -> Vec<u8> {
         uid: definition.uid.into_bytes().to_vec(),
         etag: definition.etag.into_bytes().to_vec(),
         schema: definition.schema,
-        indexes: definition.indexes,
+        paths: Vec::new(),
+        indexes: definition.indexes.into_iter().map(StoredIndex::from).collect(),
         rules: Some(definition.rules),
         created_at: definition.created_at,
         updated_at: definition.updated_at,
@@ -139,12 +171,14 @@ pub(super) fn encode_definition(definition: Definition) -> Vec<u8> {
 
 pub(super) fn decode_definition(bytes: &[u8]) -> Result<Definition> {
     let stored = StoredDefinition::decode(bytes).map_err(damaged)?;
+    let unbuilt =
+        stored.paths.into_iter().map(|path| Ok(Index { path, id: Uuid::nil(), state: IndexState::Building(0) }));
     Ok(Definition {
         name: stored.name,
         uid: Uuid::from_slice(&stored.uid).map_err(damaged)?,
         etag: Uuid::from_slice(&stored.etag).map_err(damaged)?,
         schema: stored.schema,
-        indexes: stored.indexes,
+        indexes: stored.indexes.into_iter().map(StoredIndex::index).chain(unbuilt).collect::<Result<_>>()?,
         rules: stored.rules.unwrap_or_default(),
         created_at: stored.created_at,
         updated_at: stored.updated_at,

@@ -4,6 +4,7 @@
 //! conditional write names the mutation it replaces, and nothing spans two records. Background
 //! work is asked for in bounded steps.
 
+mod access;
 mod account;
 pub mod cassandra;
 mod codec;
@@ -17,8 +18,9 @@ use async_trait::async_trait;
 use skep_proto::Error;
 use uuid::Uuid;
 
+pub use access::{Access, EntryKind, Position, Slice};
 pub use account::{Account, AccountStore, DELETED_ACCOUNT_MICROS, MARGIN, MAX_LIFETIME, Session, Stage};
-pub use definition::Definition;
+pub use definition::{Definition, Index, IndexState};
 pub use row::{Applied, Effect, HISTORY, Next, Note, Row, SOFT_ROW_MICROS};
 
 /// Every operation fails with the error that both doors tell.
@@ -31,24 +33,6 @@ pub struct Key<'a> {
     pub collection: Uuid,
     /// The record's id.
     pub id: &'a str,
-}
-
-/// Where a listing stands: the record shown last.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Position {
-    /// Its creation, in microseconds since the epoch.
-    pub created_at: i64,
-    /// Its id.
-    pub id: String,
-}
-
-/// Which records of a collection are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Selection<'a> {
-    /// All of them.
-    All,
-    /// Those that this account made.
-    OwnedBy(&'a str),
 }
 
 /// How much a page may hold. The first record always fits.
@@ -106,12 +90,15 @@ pub trait Store: AccountStore {
     /// `collection_not_found` once the collection is dropped.
     async fn swap(&self, key: Key<'_>, expected: Option<Uuid>, row: Row) -> Result<Swap<Row>>;
 
-    /// The live records of a collection that `selection` names, before `after`, newest first. What it costs does not grow
-    /// with the records that are not selected.
+    /// The live records of a collection to which `access` leads, after `after` in its order, or the other way round if
+    /// `descending`. What it costs does not grow with the records to which it does not lead.
+    ///
+    /// A record whose entries are several is given for each of them.
     async fn scan(
         &self,
         collection: Uuid,
-        selection: Selection<'_>,
+        access: &Access,
+        descending: bool,
         after: Option<&Position>,
         bounds: Bounds,
     ) -> Result<Page>;
@@ -128,21 +115,24 @@ pub trait Store: AccountStore {
     /// The definitions whose names come after `after`, by name.
     async fn definitions(&self, after: &str, limit: usize) -> Result<Vec<std::sync::Arc<Definition>>>;
 
-    /// Writes a definition if the stored one's `etag` is `expected` (`None`: there is none).
+    /// Writes a definition if the stored one's `etag` is `expected` (`None`: there is none). The indexes that the stored
+    /// one has not are built, by [`sweep`](Self::sweep) if there are records, and those that this one has not are cleared
+    /// away.
     async fn define(&self, expected: Option<Uuid>, definition: Definition) -> Result<Swap<Definition>>;
 
     /// Drops a collection. No record that is acknowledged is lost by it unless `force` is given.
     async fn drop_collection(&self, definition: &Definition, force: bool) -> Result<Dropped>;
 
-    /// One bounded step of clearing away what is dropped or expired; `true` if more is left to do now.
+    /// One bounded step of building what is defined, and of clearing away what is dropped or expired; `true` if more is
+    /// left to do now.
     async fn sweep(&self) -> Result<bool>;
 }
 
 /// A part of a listing. It may be short or empty, and yet the listing go on.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// Ids and rows, in order.
-    pub records: Vec<(String, Row)>,
+    /// The records and where they stand, in order.
+    pub records: Vec<(Position, Row)>,
     /// After what the listing goes on; `None` at its end.
     pub next: Option<Position>,
 }

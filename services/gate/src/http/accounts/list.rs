@@ -39,5 +39,5 @@ pub(super) async fn list(call: Call, uri: Uri) -> Result<Response, Fault> {
     };
     let page = call.ask(message, |backend, request| backend.list_accounts(request)).await?;
     let write = |out: &mut Vec<u8>, account: &v1::Account| json::write(out, &Shown::new(account)?);
-    json::page("accounts", &page.accounts, |_| 0, write, &page.next_page_token)
+    json::page("accounts", &page.accounts, |_| 0, write, &page.next_page_token, &[])
 }

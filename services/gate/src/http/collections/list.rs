@@ -38,5 +38,5 @@ pub(super) async fn list(call: Call, uri: Uri, headers: HeaderMap) -> Result<Res
     };
     let page = call.ask(message, |backend, request| backend.list_collections(request)).await?;
     let size = |collection: &v1::Collection| collection.schema.len();
-    json::page("collections", &page.collections, size, json::write_collection, &page.next_page_token)
+    json::page("collections", &page.collections, size, json::write_collection, &page.next_page_token, &[])
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use skep_proto::{
-    Error,
+    Code, Error,
     v1::{ListRecordsRequest, ListRecordsResponse},
 };
 
@@ -37,9 +37,12 @@ pub(super) async fn page(call: &Call, mut message: ListRecordsRequest) -> Result
         }
         return call.ask(message, |backend, request| backend.list_records(request)).await;
     }
-    if access.is_owner_only(Verb::List) && message.filter.is_empty() {
+    if access.is_owner_only(Verb::List) {
         let Some(account) = access.account() else { return Ok(ListRecordsResponse::default()) };
-        message.filter = format!("owner = \"{account}\"");
+        message.owner = account.to_string();
+    } else if message.count {
+        let detail = "count: the collection's rule for lists looks at each record, so they cannot be counted";
+        return Err(Error::new(Code::Unsupported, detail));
     }
     seek(call, &access, message).await
 }
@@ -60,6 +63,8 @@ async fn seek(call: &Call, access: &Access, mut message: ListRecordsRequest) -> 
             tokio::task::yield_now().await;
         }
         page.next_page_token.clone_from(&found.next_page_token);
+        (page.count, page.plan) = (page.count.or(found.count), found.plan);
+        message.count = false;
         message.page_token = found.next_page_token;
         let is_full = page.records.len() >= wanted || bytes >= BYTES;
         if is_full || message.page_token.is_empty() || begun.elapsed() >= TIME {

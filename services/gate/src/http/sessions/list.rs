@@ -40,5 +40,5 @@ pub(super) async fn list(call: Call, uri: Uri) -> Result<Response, Fault> {
     };
     let page = call.ask(message, |backend, request| backend.list_sessions(request)).await?;
     let write = |out: &mut Vec<u8>, found: &v1::Session| json::write(out, &Shown::new(found, call.session())?);
-    json::page("sessions", &page.sessions, |_| 0, write, &page.next_page_token)
+    json::page("sessions", &page.sessions, |_| 0, write, &page.next_page_token, &[])
 }

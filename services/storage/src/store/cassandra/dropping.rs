@@ -12,7 +12,7 @@ use super::{
     errors::unavailable,
     known::{ACKNOWLEDGED, Collection},
 };
-use crate::store::{Bounds, Definition, Dropped, Result, Selection};
+use crate::store::{Access, Bounds, Definition, Dropped, Result};
 
 const ATTEMPTS: u32 = 6;
 /// Beyond [`ACKNOWLEDGED`], for the answer that is on its way.
@@ -77,7 +77,7 @@ impl Database {
     async fn is_empty(&self, collection: &Collection) -> Result<bool> {
         let mut after = None;
         loop {
-            let page = self.list(collection, Selection::All, after.as_ref(), ANY).await?;
+            let page = self.list(collection, &Access::All, after.as_ref(), ANY).await?;
             match (page.records.is_empty(), page.next) {
                 (true, None) => return Ok(true),
                 (true, next) => after = next,

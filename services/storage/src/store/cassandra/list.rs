@@ -6,7 +6,9 @@ use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 use super::{database::Database, known::Collection, owned::List, place::Regimes, windows::Window};
-use crate::store::{Bounds, Page, Position, Result, Row, Selection};
+use skep_proto::{Code, Error};
+
+use crate::store::{Access, Bounds, Page, Position, Result, Row};
 
 /// Rows asked of a shard at once, at most.
 const CHUNK: usize = 32;
@@ -32,18 +34,21 @@ pub(super) struct Step {
 }
 
 impl Database {
-    /// The live records that `selection` names before `after`, newest first.
+    /// The live records to which `access` leads before `after`, newest first.
     pub(super) async fn list(
         &self,
         collection: &Collection,
-        selection: Selection<'_>,
+        access: &Access,
         after: Option<&Position>,
         bounds: Bounds,
     ) -> Result<Page> {
         let (begun, uid, regimes) = (Instant::now(), collection.definition.uid, &collection.regimes);
-        let list = match selection {
-            Selection::All => None,
-            Selection::OwnedBy(owner) => Some(List::new(uid, owner)),
+        let list = match access {
+            Access::All => None,
+            Access::OwnedBy(owner) => Some(List::new(uid, owner)),
+            Access::Indexed(_) | Access::Updated => {
+                return Err(Error::new(Code::Unsupported, "on Cassandra lists are served newest first alone so far"));
+            }
         };
         let noted = list.map_or(uid, |list| list.id);
         let mut page = Gathered { page: Page::default(), bytes: 0, bounds };
@@ -137,12 +142,12 @@ impl Gathered {
         for (id, row) in found {
             let (records, bytes) = (self.page.records.len(), self.bytes + row.data.len());
             if records == self.bounds.records || (bytes > self.bounds.bytes && records > 0) {
-                self.page.next = Some(Position { created_at: at.0, id: at.1.clone() });
+                self.page.next = Some(Position { created_at: at.0, id: at.1.clone(), ..Position::default() });
                 return true;
             }
             self.bytes = bytes;
             *at = (row.created_at, id.clone());
-            self.page.records.push((id, row));
+            self.page.records.push((Position { created_at: row.created_at, id, ..Position::default() }, row));
         }
         false
     }
@@ -157,7 +162,7 @@ impl Gathered {
 
     /// The page as it is, which goes on at `at`.
     fn unfinished(mut self, (created_at, id): At) -> Page {
-        self.page.next = Some(Position { created_at, id });
+        self.page.next = Some(Position { created_at, id, ..Position::default() });
         self.page
     }
 }

@@ -46,7 +46,7 @@ pub use self::settings::{
     CASSANDRA_USERNAME, Keyspace, Settings,
 };
 use self::{database::Database, session::Link};
-use super::{Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Selection, Store, Swap};
+use super::{Access, Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Swap};
 
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
@@ -136,13 +136,17 @@ impl Store for Cassandra {
     async fn scan(
         &self,
         collection: Uuid,
-        selection: Selection<'_>,
+        access: &Access,
+        descending: bool,
         after: Option<&Position>,
         bounds: Bounds,
     ) -> Result<Page> {
         let database = self.database()?;
         let known = database.collection_of(collection).await?;
-        database.list(&known, selection, after, bounds).await
+        if !descending {
+            return Err(Error::new(Code::Unsupported, "on Cassandra lists are served newest first alone so far"));
+        }
+        database.list(&known, access, after, bounds).await
     }
 
     async fn noted(&self, key: Uuid) -> Result<Option<Note>> {

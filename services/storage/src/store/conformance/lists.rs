@@ -87,12 +87,3 @@ pub async fn binds_its_tokens(house: House) {
         assert_eq!(house.page(1, wrong).await.unwrap_err(), Code::InvalidPageToken, "{wrong:.40}");
     }
 }
-
-pub async fn refuses_what_it_does_not_do(house: House) {
-    let filtered = ListRecordsRequest { filter: "author = \"Ann\"".into(), ..Default::default() };
-    assert_eq!(house.ask_page(filtered).await.unwrap_err(), Code::Unsupported);
-    let ordered = ListRecordsRequest { order_by: "author".into(), ..Default::default() };
-    assert_eq!(house.ask_page(ordered).await.unwrap_err(), Code::Unsupported);
-    let plain = ListRecordsRequest { order_by: "created_at desc".into(), ..Default::default() };
-    house.ask_page(plain).await.unwrap();
-}

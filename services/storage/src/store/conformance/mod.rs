@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod judged;
 pub mod lists;
 pub mod owned;
+pub mod queries;
 pub mod records;
 pub mod sessions;
 pub mod writers;
@@ -85,7 +86,6 @@ macro_rules! behaviours {
             lists: agrees_with_get;
             lists: bounds_its_pages;
             lists: binds_its_tokens;
-            lists: refuses_what_it_does_not_do;
             accounts: is_signed_up_read_and_deleted;
             accounts: takes_a_name_once_however_it_is_written;
             accounts: is_made_by_one_of_many_who_sign_up;
@@ -111,7 +111,21 @@ macro_rules! behaviours {
             owned: neither_repeats_nor_skips_what_stays;
             owned: bounds_the_pages_of_an_owner;
             owned: binds_its_tokens_to_the_filter;
-            owned: refuses_other_filters;
+        }
+    };
+}
+
+/// What a store promises of queries, as [`behaviours`](crate::behaviours) has the rest: not kept on Cassandra yet.
+#[macro_export]
+macro_rules! query_behaviours {
+    ($then:ident, $argument:expr) => {
+        $crate::$then! { $argument;
+            queries: finds_what_a_walk_finds;
+            queries: builds_an_index_of_what_is_there;
+            queries: refuses_what_no_index_serves;
+            queries: binds_its_tokens_to_the_query;
+            queries: counts_and_chooses_fields;
+            queries: follows_what_changes;
         }
     };
 }

@@ -3,10 +3,11 @@
 use uuid::Uuid;
 
 pub(super) use crate::store::row::told_time;
-use crate::store::{Key, Position};
+use crate::store::{EntryKind, Key, Position, Slice};
 
 const UID: usize = 16;
-const TIME: usize = 8;
+/// Bytes of a time.
+pub(super) const TIME: usize = 8;
 
 /// `collection ‖ id`.
 pub(super) fn by_id(key: Key<'_>) -> Vec<u8> {
@@ -29,17 +30,45 @@ pub(super) fn owned(by_time: &[u8], owner: &str) -> Vec<u8> {
     [&of_owner(collection, owner)[..], place].concat()
 }
 
-/// Where a listing of the keys `prefix ‖ created_at ‖ id` stands, and their end when it has not begun.
-pub(super) fn before(prefix: &[u8], after: Option<&Position>) -> Vec<u8> {
-    match after {
-        Some(position) => [prefix, &sortable(position.created_at)[..], position.id.as_bytes()].concat(),
-        None => [prefix, &[0xff; TIME + 1][..]].concat(),
-    }
+/// `prefix ‖ created_at ‖ id`: where a record stands among those whose keys begin so.
+pub(super) fn place(prefix: &[u8], created_at: i64, id: &str) -> Vec<u8> {
+    [prefix, &sortable(created_at)[..], id.as_bytes()].concat()
 }
 
-/// The record's id, from a key made by [`by_time`].
-pub(super) fn id_of(key: &[u8]) -> &str {
-    str::from_utf8(&key[UID + TIME..]).unwrap_or_default()
+/// Behind all keys `prefix ‖ created_at ‖ id`.
+pub(super) fn behind(prefix: &[u8]) -> Vec<u8> {
+    [prefix, &[0xff; TIME + 1][..]].concat()
+}
+
+/// Where a record stands, from a key `prefix ‖ key ‖ created_at ‖ id` whose `prefix` and `key` have so many bytes.
+pub(super) fn position(entry: &[u8], prefix: usize, key: usize) -> Position {
+    let (key, place) = entry[prefix..].split_at(key);
+    let (created_at, id) = expiring(place);
+    Position { key: key.to_owned(), created_at, id: str::from_utf8(id).unwrap_or_default().to_owned() }
+}
+
+/// `collection ‖ index`: what the keys of an index begin with.
+pub(super) fn of_index(collection: Uuid, index: Uuid) -> Vec<u8> {
+    pair(collection, index).to_vec()
+}
+
+/// `collection ‖ index ‖ kind`: what the keys of such entries begin with.
+pub(super) fn of_entries(collection: Uuid, index: Uuid, kind: EntryKind) -> Vec<u8> {
+    [&pair(collection, index)[..], &[kind as u8]].concat()
+}
+
+/// The bytes before the key of what was written again.
+pub(super) const COLLECTION: usize = UID;
+
+/// Where the entries of a slice begin, and behind which they end.
+pub(super) fn slice(collection: Uuid, slice: &Slice) -> (Vec<u8>, Vec<u8>) {
+    let of = of_entries(collection, slice.index, slice.kind);
+    ([&of[..], &slice.from].concat(), [&of[..], &slice.until].concat())
+}
+
+/// `collection ‖ updated_at ‖ created_at ‖ id`: a collection's records in the order of their last write.
+pub(super) fn by_update(key: Key<'_>, updated_at: i64, created_at: i64) -> Vec<u8> {
+    place(&[key.collection.as_bytes(), &sortable(updated_at)[..]].concat(), created_at, key.id)
 }
 
 /// `expires_at ‖ key`: what expires first comes first.
@@ -66,7 +95,8 @@ pub(super) fn uuid(bytes: &[u8]) -> Uuid {
     Uuid::from_slice(bytes).unwrap_or_default()
 }
 
-fn sortable(time: i64) -> [u8; TIME] {
+/// A time as bytes in its order.
+pub(super) fn sortable(time: i64) -> [u8; TIME] {
     (time ^ i64::MIN).to_be_bytes()
 }
 
@@ -80,11 +110,11 @@ mod tests {
     fn keys_sort_by_time_and_read_back() {
         let key = Key { collection: Uuid::now_v7(), id: "a~b" };
         assert!(by_time(key, -1) < by_time(key, 0) && by_time(key, 0) < by_time(key, i64::MAX));
-        assert!(by_time(key, i64::MAX) < before(key.collection.as_bytes(), None));
+        assert!(by_time(key, i64::MAX) < behind(key.collection.as_bytes()));
         let of = |owner| of_owner(key.collection.as_bytes(), owner);
         let newest = owned(&by_time(key, i64::MAX), "ann");
-        assert!(of("ann") < newest && newest < before(&of("ann"), None) && before(&of("ann"), None) < of("anna"));
-        assert_eq!(id_of(&by_time(key, 7)), "a~b");
+        assert!(of("ann") < newest && newest < behind(&of("ann")) && behind(&of("ann")) < of("anna"));
+        assert_eq!(position(&by_time(key, 7), UID, 0), Position { created_at: 7, id: "a~b".into(), key: vec![] });
         assert_eq!(expiring(&expiry(-7, b"k")), (-7, &b"k"[..]));
     }
 }

@@ -1,60 +1,98 @@
-//! Pages of live records, newest first.
+//! Pages of live records, by any access.
 
-use std::ops::Bound;
+use std::{iter::from_fn, ops::Bound};
 
-use redb::{AccessGuard, ReadTransaction, StorageError};
+use redb::ReadTransaction;
 use uuid::Uuid;
 
 use super::{
     codec, keys,
-    tables::{OWNED, Outcome, RECORDS},
+    tables::{Bytewise, INDEXED, OWNED, Outcome, RECORDS, UPDATED},
 };
-use crate::store::{Bounds, Page, Position, Selection};
+use crate::store::{Access, Bounds, Key, Page, Position};
 
-/// A record's key in `RECORDS`, and its row.
-type Entry = Result<(Vec<u8>, AccessGuard<'static, &'static [u8]>), StorageError>;
+/// The keys of a table to which an access leads.
+struct Keys {
+    table: Bytewise,
+    start: Vec<u8>,
+    end: Vec<u8>,
+    /// Bytes before the key of a [`Position`].
+    prefix: usize,
+    /// Where it goes on.
+    after: Option<Vec<u8>>,
+}
 
-pub(super) fn page(
-    transaction: &ReadTransaction,
-    collection: Uuid,
-    selection: Selection<'_>,
-    after: Option<&Position>,
-    bounds: Bounds,
-) -> Outcome<Page> {
-    let records = transaction.open_table(RECORDS)?;
-    let (table, prefix) = match selection {
-        Selection::All => (RECORDS, collection.as_bytes().to_vec()),
-        Selection::OwnedBy(owner) => (OWNED, keys::of_owner(collection.as_bytes(), owner)),
-    };
-    let end = keys::before(&prefix, after);
-    let range = (Bound::Included(&prefix[..]), Bound::Excluded(&end[..]));
-    let entries = transaction.open_table(table)?.range::<&[u8]>(range)?.rev();
-    match selection {
-        Selection::All => gather(entries.map(|entry| entry.map(|(key, row)| (key.value().to_vec(), row))), bounds),
-        Selection::OwnedBy(_) => {
-            let find = |key: &[u8]| -> Result<_, StorageError> {
-                let key = [collection.as_bytes(), &key[prefix.len()..]].concat();
-                Ok(records.get(&key[..])?.map(|row| (key, row)))
-            };
-            gather(entries.filter_map(|entry| entry.and_then(|(key, _)| find(key.value())).transpose()), bounds)
+impl Keys {
+    fn of(collection: Uuid, access: &Access, after: Option<&Position>) -> Self {
+        let uid = collection.as_bytes();
+        let place = |prefix: &[u8], at: &Position| keys::place(&[prefix, &at.key].concat(), at.created_at, &at.id);
+        let of = |table, prefix: &[u8]| Self {
+            table,
+            start: prefix.to_vec(),
+            end: keys::behind(prefix),
+            prefix: prefix.len(),
+            after: after.map(|at| place(prefix, at)),
+        };
+        match access {
+            Access::All => of(RECORDS, uid),
+            Access::OwnedBy(owner) => of(OWNED, &keys::of_owner(uid, owner)),
+            Access::Updated => of(UPDATED, uid),
+            Access::Indexed(slice) => {
+                let (start, end) = keys::slice(collection, slice);
+                let prefix = keys::of_entries(collection, slice.index, slice.kind);
+                Self { table: INDEXED, start, end, prefix: prefix.len(), after: after.map(|at| place(&prefix, at)) }
+            }
+        }
+    }
+
+    fn range(&self, descending: bool) -> (Bound<&[u8]>, Bound<&[u8]>) {
+        let after = self.after.as_ref().map(|after| after.clamp(&self.start, &self.end));
+        match after {
+            Some(after) if descending => (Bound::Included(&self.start), Bound::Excluded(after)),
+            Some(after) => (Bound::Excluded(after), Bound::Excluded(&self.end)),
+            None => (Bound::Included(&self.start), Bound::Excluded(&self.end)),
         }
     }
 }
 
-fn gather(entries: impl Iterator<Item = Entry>, bounds: Bounds) -> Outcome<Page> {
+pub(super) fn page(
+    transaction: &ReadTransaction,
+    collection: Uuid,
+    access: &Access,
+    descending: bool,
+    after: Option<&Position>,
+    bounds: Bounds,
+) -> Outcome<Page> {
+    let (records, keys) = (transaction.open_table(RECORDS)?, Keys::of(collection, access, after));
+    let mut range = transaction.open_table(keys.table)?.range::<&[u8]>(keys.range(descending))?;
+    let entries = from_fn(|| if descending { range.next_back() } else { range.next() });
     let (mut page, mut bytes) = (Page::default(), 0);
     for entry in entries {
-        let (key, row) = entry?;
+        let (entry, value) = entry?;
+        let position = position(entry.value(), value.value(), &keys, access);
+        let row = match access {
+            Access::All => Some(value),
+            _ => records.get(&keys::by_time(Key { collection, id: &position.id }, position.created_at)[..])?,
+        };
+        let Some(row) = row else { continue };
         bytes += row.value().len();
         if page.records.len() == bounds.records || (bytes > bounds.bytes && !page.records.is_empty()) {
-            let last = page.records.last();
-            page.next = last.map(|(id, row)| Position { created_at: row.created_at, id: id.clone() });
+            page.next = page.records.last().map(|(last, _)| last.clone());
             break;
         }
         match codec::decode_row(row.value()) {
-            Ok(row) => page.records.push((keys::id_of(&key).to_owned(), row)),
+            Ok(row) => page.records.push((position, row)),
             Err(damaged) => return Ok(Err(damaged)),
         }
     }
     Ok(Ok(page))
+}
+
+fn position(entry: &[u8], value: &[u8], keys: &Keys, access: &Access) -> Position {
+    let key = match access {
+        Access::All | Access::OwnedBy(_) => 0,
+        Access::Updated => keys::TIME,
+        Access::Indexed(_) => usize::from(u16::from_be_bytes(value.try_into().unwrap_or_default())),
+    };
+    keys::position(entry, keys.prefix, key)
 }

@@ -5,6 +5,7 @@
 mod accounts;
 mod file;
 mod form;
+mod indexes;
 mod keys;
 mod list;
 mod sweep;
@@ -28,10 +29,10 @@ use uuid::Uuid;
 
 use self::{
     file::File,
-    tables::{DEFINITIONS, DROPPED, EXPIRIES, GRAVES, LIVE, NOTES, PLACES, RECORDS},
+    tables::{BUILDING, DEFINITIONS, DROPPED, EXPIRIES, GRAVES, LIVE, NOTES, PLACES, RECORDS, UNINDEXED},
     writer::Writer,
 };
-use super::{Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Selection, Store, Swap, codec};
+use super::{Access, Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Swap, codec};
 
 /// A store in a folder. Only one process can have it open.
 pub struct Embedded {
@@ -114,11 +115,12 @@ impl Store for Embedded {
     async fn scan(
         &self,
         collection: Uuid,
-        selection: Selection<'_>,
+        access: &Access,
+        descending: bool,
         after: Option<&Position>,
         bounds: Bounds,
     ) -> Result<Page> {
-        self.file.look(|transaction| list::page(&transaction, collection, selection, after, bounds))
+        self.file.look(|transaction| list::page(&transaction, collection, access, descending, after, bounds))
     }
 
     async fn noted(&self, key: Uuid) -> Result<Option<Note>> {
@@ -156,9 +158,12 @@ impl Store for Embedded {
         // Most of the time there is nothing to do, and no reason for a commit.
         let due =
             self.file.look(|transaction| {
-                let dropped = transaction.open_table(DROPPED)?.first()?.is_some();
+                let mut waiting = false;
+                for table in [DROPPED, BUILDING, UNINDEXED] {
+                    waiting |= transaction.open_table(table)?.first()?.is_some();
+                }
                 let expiries = transaction.open_table(EXPIRIES)?;
-                Ok(Ok(dropped
+                Ok(Ok(waiting
                     || expiries.first()?.is_some_and(|(key, _)| keys::expiring(key.value()).0 <= mutation::now())))
             })?;
         if due { self.writer.write(|tables| sweep::step(tables, mutation::now())).await } else { Ok(false) }

@@ -1,4 +1,4 @@
-//! Clearing away: records of dropped collections, soft rows and notes whose day is over, deleted accounts and sessions
+//! What is done in the background: indexes are built. And clearing away: records of dropped collections, soft rows and notes whose day is over, deleted accounts and sessions
 //! that have expired.
 
 use redb::{Error, ReadableTable};
@@ -15,16 +15,27 @@ const STEP: usize = 1000;
 /// One step; `true` if there is more to do at `now`.
 pub(super) fn step(tables: &mut Tables<'_>, now: i64) -> Outcome<bool> {
     let dropped = tables.dropped.first()?.map(|(uid, _)| uid.value().to_vec());
-    let more = match dropped {
-        Some(uid) => clear_collection(tables, &uid)?,
-        None => clear_expired(tables, now)?,
-    };
-    Ok(Ok(more))
+    if let Some(uid) = dropped {
+        return clear_collection(tables, &uid).map(Ok);
+    }
+    match tables.build()? {
+        Ok(false) => Ok(Ok(tables.unindex()? || clear_expired(tables, now)?)),
+        built => Ok(built),
+    }
 }
 
 fn clear_collection(tables: &mut Tables<'_>, uid: &[u8]) -> Result<bool, Error> {
     let end = [uid, &[0xff; 130][..]].concat();
-    for table in [&mut tables.records, &mut tables.places, &mut tables.owned, &mut tables.graves] {
+    for table in [
+        &mut tables.records,
+        &mut tables.places,
+        &mut tables.owned,
+        &mut tables.updated,
+        &mut tables.indexed,
+        &mut tables.building,
+        &mut tables.unindexed,
+        &mut tables.graves,
+    ] {
         let mut removed = 0;
         while removed < STEP {
             let first = table.range(uid..&end[..])?.next().transpose()?.map(|(key, _)| key.value().to_vec());

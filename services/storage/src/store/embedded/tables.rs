@@ -1,12 +1,12 @@
 //! The tables, and what a write transaction does to them.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{collections::HashMap, sync::Arc};
 
 use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
 use skep_proto::{Code, mutation};
 use uuid::Uuid;
 
-use super::{codec, keys};
+use super::{codec, indexes::Indexes, keys};
 use crate::store::{Definition, Dropped, Key, Note, Result, Row, SOFT_ROW_MICROS, Swap};
 
 /// A refusal concerns one caller and is a value; a fault of the store undoes the whole transaction.
@@ -20,6 +20,15 @@ pub(super) const RECORDS: Bytewise = TableDefinition::new("records");
 pub(super) const PLACES: Bytewise = TableDefinition::new("places");
 /// Keys of live records by [`keys::owned`]: `RECORDS` has the row of each.
 pub(super) const OWNED: Bytewise = TableDefinition::new("owned");
+/// Keys of live records that were written again, by [`keys::by_update`]: `RECORDS` has the row of each.
+pub(super) const UPDATED: Bytewise = TableDefinition::new("updated");
+/// Entries of indexes: [`keys::of_entries`], the key of the value, and where the record stands. The value tells how many
+/// bytes the key has.
+pub(super) const INDEXED: Bytewise = TableDefinition::new("indexed");
+/// Indexes that are being built, by [`keys::of_index`], and the key of the record that was looked at last.
+pub(super) const BUILDING: Bytewise = TableDefinition::new("building");
+/// Indexes that were dropped and whose entries are still to be cleared away, by [`keys::of_index`].
+pub(super) const UNINDEXED: Bytewise = TableDefinition::new("unindexed");
 /// Soft rows by [`keys::by_id`].
 pub(super) const GRAVES: Bytewise = TableDefinition::new("graves");
 /// Uses of idempotency keys, by key.
@@ -45,6 +54,10 @@ pub(super) struct Tables<'t> {
     pub(super) records: Handle<'t>,
     pub(super) places: Handle<'t>,
     pub(super) owned: Handle<'t>,
+    pub(super) updated: Handle<'t>,
+    pub(super) indexed: Handle<'t>,
+    pub(super) building: Handle<'t>,
+    pub(super) unindexed: Handle<'t>,
     pub(super) graves: Handle<'t>,
     pub(super) notes: Handle<'t>,
     pub(super) expiries: Handle<'t>,
@@ -54,8 +67,8 @@ pub(super) struct Tables<'t> {
     pub(super) accounts: Handle<'t>,
     pub(super) names: Handle<'t>,
     pub(super) sessions: Handle<'t>,
-    /// What `live` says, as far as this transaction asked.
-    known: HashMap<Uuid, bool>,
+    /// The indexes of collections, as far as this transaction asked; `None` for those that are gone.
+    known: HashMap<Uuid, Option<Arc<Indexes>>>,
     /// The definitions that this transaction changed, by name; `None` for those it dropped.
     pub(super) redefined: Vec<(String, Option<Definition>)>,
 }
@@ -66,6 +79,10 @@ impl<'t> Tables<'t> {
             records: transaction.open_table(RECORDS)?,
             places: transaction.open_table(PLACES)?,
             owned: transaction.open_table(OWNED)?,
+            updated: transaction.open_table(UPDATED)?,
+            indexed: transaction.open_table(INDEXED)?,
+            building: transaction.open_table(BUILDING)?,
+            unindexed: transaction.open_table(UNINDEXED)?,
             graves: transaction.open_table(GRAVES)?,
             notes: transaction.open_table(NOTES)?,
             expiries: transaction.open_table(EXPIRIES)?,
@@ -82,17 +99,41 @@ impl<'t> Tables<'t> {
 
     /// Refuses a write to a collection that is gone.
     pub(super) fn admit(&mut self, collection: Uuid) -> std::result::Result<Result<()>, Error> {
-        let live = match self.known.entry(collection) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(unknown) => *unknown.insert(self.live.get(&collection.as_bytes()[..])?.is_some()),
-        };
         let gone = || skep_proto::Error::new(Code::CollectionNotFound, "the collection was deleted");
-        Ok(if live { Ok(()) } else { Err(gone()) })
+        Ok(self.indexes(collection)?.map(drop).ok_or_else(gone))
+    }
+
+    /// The indexes of a collection; `None` once it is gone.
+    pub(super) fn indexes(&mut self, collection: Uuid) -> std::result::Result<Option<Arc<Indexes>>, Error> {
+        if let Some(known) = self.known.get(&collection) {
+            return Ok(known.clone());
+        }
+        let definition = self.definition_of(collection)?;
+        let indexes = definition.map(|definition| Arc::new(Indexes::of(&definition.indexes)));
+        self.known.insert(collection, indexes.clone());
+        Ok(indexes)
+    }
+
+    /// The definition of a collection that exists.
+    pub(super) fn definition_of(&self, uid: Uuid) -> std::result::Result<Option<Definition>, Error> {
+        let Some(name) = self.live.get(&uid.as_bytes()[..])? else { return Ok(None) };
+        let definition = self.definitions.get(name.value())?;
+        Ok(definition.and_then(|definition| codec::decode_definition(definition.value()).ok()))
+    }
+
+    /// Keeps a definition.
+    pub(super) fn put_definition(&mut self, definition: Definition) -> std::result::Result<(), Error> {
+        let (name, uid) = (definition.name.clone(), definition.uid);
+        self.live.insert(&uid.as_bytes()[..], name.as_bytes())?;
+        self.definitions.insert(name.as_bytes(), &codec::encode_definition(definition.clone())[..])?;
+        self.known.remove(&uid);
+        self.redefined.push((name, Some(definition)));
+        Ok(())
     }
 
     pub(super) fn insert(&mut self, key: Key<'_>, row: Row) -> Outcome<()> {
         match find(&self.records, &self.places, &self.graves, key)? {
-            Ok(None) => self.keep(key, row).map(Ok),
+            Ok(None) => self.keep(key, None, row).map(Ok),
             Ok(Some(_)) => Ok(Ok(())),
             Err(damaged) => Ok(Err(damaged)),
         }
@@ -106,12 +147,12 @@ impl<'t> Tables<'t> {
         if stored.as_ref().map(Row::mutation) != expected {
             return Ok(Ok(Swap::Stale(stored)));
         }
-        match stored {
-            Some(old) if old.is_alive() => self.remove(key, &old)?,
+        match &stored {
+            Some(old) if old.is_alive() => self.remove(key, old)?,
             Some(_) => drop(self.graves.remove(&keys::by_id(key)[..])?),
             None => {}
         }
-        self.keep(key, row)?;
+        self.keep(key, stored.as_ref(), row)?;
         Ok(Ok(Swap::Applied))
     }
 
@@ -127,7 +168,7 @@ impl<'t> Tables<'t> {
         Ok(Ok(None))
     }
 
-    pub(super) fn define(&mut self, expected: Option<Uuid>, definition: Definition) -> Outcome<Swap<Definition>> {
+    pub(super) fn define(&mut self, expected: Option<Uuid>, mut definition: Definition) -> Outcome<Swap<Definition>> {
         let stored =
             self.definitions.get(definition.name.as_bytes())?.map(|value| codec::decode_definition(value.value()));
         let stored = match stored.transpose() {
@@ -137,11 +178,8 @@ impl<'t> Tables<'t> {
         if stored.as_ref().map(|stored| stored.etag) != expected {
             return Ok(Ok(Swap::Stale(stored)));
         }
-        let (name, uid) = (definition.name.clone(), definition.uid);
-        self.live.insert(&uid.as_bytes()[..], name.as_bytes())?;
-        self.definitions.insert(name.as_bytes(), &codec::encode_definition(definition.clone())[..])?;
-        self.known.insert(uid, true);
-        self.redefined.push((name, Some(definition)));
+        self.reindex(stored.as_ref(), &mut definition)?;
+        self.put_definition(definition)?;
         Ok(Ok(Swap::Applied))
     }
 
@@ -154,14 +192,14 @@ impl<'t> Tables<'t> {
             }
             Ok(_) => {}
         }
-        let (start, end) = (&uid.as_bytes()[..], keys::before(uid.as_bytes(), None));
+        let (start, end) = (&uid.as_bytes()[..], keys::behind(uid.as_bytes()));
         if !force && self.records.range(start..&end[..])?.next().transpose()?.is_some() {
             return Ok(Ok(Dropped::NotEmpty));
         }
         self.definitions.remove(name.as_bytes())?;
         self.live.remove(start)?;
         self.dropped.insert(start, &[][..])?;
-        self.known.insert(uid, false);
+        self.known.insert(uid, None);
         self.redefined.push((name.to_owned(), None));
         Ok(Ok(Dropped::Done))
     }
@@ -176,10 +214,15 @@ impl<'t> Tables<'t> {
         if let Some(owner) = &row.owner {
             self.owned.remove(&keys::owned(&by_time, owner)[..])?;
         }
+        if row.updated_at != row.created_at {
+            self.updated.remove(&keys::by_update(key, row.updated_at, row.created_at)[..])?;
+        }
         Ok(())
     }
 
-    fn keep(&mut self, key: Key<'_>, row: Row) -> std::result::Result<(), Error> {
+    /// Keeps the row in the place of `old`, which was removed.
+    fn keep(&mut self, key: Key<'_>, old: Option<&Row>, row: Row) -> std::result::Result<(), Error> {
+        self.index(key, old, &row)?;
         let (alive, created_at, updated_at) = (row.is_alive(), row.created_at, row.updated_at);
         let by_time = keys::by_time(key, created_at);
         let owned = row.owner.as_deref().map(|owner| keys::owned(&by_time, owner));
@@ -192,6 +235,9 @@ impl<'t> Tables<'t> {
         }
         if let Some(owned) = owned {
             self.owned.insert(&owned[..], &[][..])?;
+        }
+        if updated_at != created_at {
+            self.updated.insert(&keys::by_update(key, updated_at, created_at)[..], &[][..])?;
         }
         self.records.insert(&by_time[..], &value[..])?;
         if keys::told_time(key.id) != Some(created_at) {

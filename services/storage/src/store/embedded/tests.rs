@@ -96,7 +96,7 @@ async fn a_dropped_collection_is_cleared_away_in_steps() {
     }
     assert!(steps >= 4, "{steps} steps for 2475 records, 1225 places and 825 that are owned");
     assert_eq!(entries(&store), [25, 25, 9, 0, 0]);
-    assert_eq!(store.scan(kept.uid, Selection::All, None, EVERYTHING).await.unwrap().records.len(), 25);
+    assert_eq!(store.scan(kept.uid, &Access::All, true, None, EVERYTHING).await.unwrap().records.len(), 25);
 }
 
 #[tokio::test]
@@ -106,7 +106,10 @@ async fn a_file_of_before_is_given_its_index_of_owners() {
     let uid = define(&store, "bees").await.uid;
     make(&store, 2500, |_| uid).await;
     let owned = async |store: &Embedded| {
-        let scan = async |owner| store.scan(uid, Selection::OwnedBy(owner), None, EVERYTHING).await.unwrap().records;
+        let scan = async |owner: &str| {
+            let access = Access::OwnedBy(owner.to_owned());
+            store.scan(uid, &access, true, None, EVERYTHING).await.unwrap().records
+        };
         (scan("owner0").await, scan("owner1").await)
     };
     let before = owned(&store).await;

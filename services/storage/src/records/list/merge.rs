@@ -1,0 +1,144 @@
+//! Several accesses as one list.
+
+use std::{cmp::Ordering, collections::VecDeque};
+
+use uuid::Uuid;
+
+use super::{
+    plan::{By, Plan, sortable},
+    serve::Lead,
+};
+use crate::store::{Access, Bounds, Key, Page, Position, Result, Row, Store};
+
+/// The records of a plan's parts in its order, one after the other; one that several parts lead to is given once.
+pub(super) struct Merge<'a> {
+    store: &'a dyn Store,
+    collection: Uuid,
+    plan: &'a Plan,
+    parts: Vec<Part>,
+    /// What was given last.
+    last: Option<Position>,
+    bounds: Bounds,
+}
+
+struct Part {
+    lead: Lead,
+    found: VecDeque<(Position, Row)>,
+    /// Where it goes on; `None` once it is at its end.
+    next: Option<Option<Position>>,
+}
+
+impl<'a> Merge<'a> {
+    /// From behind `after`, reading as much at once as `bounds` say.
+    pub(super) fn new(
+        store: &'a dyn Store,
+        collection: Uuid,
+        plan: &'a Plan,
+        after: Option<&Position>,
+        bounds: Bounds,
+    ) -> Self {
+        let part = |lead: &Lead| Part {
+            lead: lead.clone(),
+            found: VecDeque::new(),
+            next: Some(after.map(|after| resumed(lead, &plan.by, after))),
+        };
+        let parts = plan.parts.iter().map(part).collect();
+        Self { store, collection, plan, parts, last: after.cloned(), bounds }
+    }
+
+    /// The next record and where it stands; `None` at the end of all.
+    pub(super) async fn next(&mut self) -> Result<Option<(Position, Row)>> {
+        loop {
+            for part in &mut self.parts {
+                while part.found.is_empty() && part.next.is_some() {
+                    part.read(self.store, self.collection, self.plan, self.bounds).await?;
+                }
+            }
+            let heads = self.parts.iter_mut().filter(|part| !part.found.is_empty());
+            let first = heads.min_by(|a, b| self.plan.order(&a.found[0].0, &b.found[0].0));
+            let Some((at, row)) = first.and_then(|part| part.found.pop_front()) else { return Ok(None) };
+            // A record found by several parts, and one that a part cannot begin behind.
+            let is_new = self.last.as_ref().is_none_or(|last| self.plan.order(last, &at).is_lt());
+            if is_new {
+                self.last = Some(at.clone());
+                return Ok(Some((at, row)));
+            }
+        }
+    }
+
+    /// Whether there is nothing more.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.parts.iter().all(|part| part.found.is_empty() && part.next.is_none())
+    }
+}
+
+impl Part {
+    async fn read(&mut self, store: &dyn Store, collection: Uuid, plan: &Plan, bounds: Bounds) -> Result<()> {
+        let Some(after) = self.next.take() else { return Ok(()) };
+        let page = self.lead.read(store, collection, plan.descending, after.as_ref(), bounds).await?;
+        self.next = page.next.map(Some);
+        for (at, row) in page.records {
+            // Of those that were written again there are entries.
+            let again = row.updated_at != row.created_at;
+            if plan.by == By::Update && self.lead == Lead::Created(Access::All) && again {
+                continue;
+            }
+            let at = match plan.by {
+                By::Creation => Position { key: Vec::new(), ..at },
+                By::Update => Position { key: sortable(row.updated_at).to_vec(), ..at },
+                By::Field(_) => at,
+            };
+            self.found.push_back((at, row));
+        }
+        Ok(())
+    }
+}
+
+impl Lead {
+    /// The next records that it leads to, in its own order.
+    pub(super) async fn read(
+        &self,
+        store: &dyn Store,
+        collection: Uuid,
+        descending: bool,
+        after: Option<&Position>,
+        bounds: Bounds,
+    ) -> Result<Page> {
+        match self {
+            Self::One(id) => {
+                let row = store.read(Key { collection, id }).await?.filter(Row::is_alive);
+                let at = |row: &Row| Position { created_at: row.created_at, id: id.clone(), key: Vec::new() };
+                Ok(Page { records: row.map(|row| (at(&row), row)).into_iter().collect(), next: None })
+            }
+            Self::Created(access) | Self::Other(access) => {
+                store.scan(collection, access, descending, after, bounds).await
+            }
+        }
+    }
+}
+
+/// Where a part goes on that is behind `after` in the whole list.
+fn resumed(lead: &Lead, by: &By, after: &Position) -> Position {
+    let mut at = after.clone();
+    match lead {
+        Lead::Created(Access::Indexed(slice)) => at.key.clone_from(&slice.from),
+        // Its place there is its creation, as if that were its last write.
+        Lead::Created(Access::All) if *by == By::Update => {
+            let updated_at = after.key.as_slice().try_into().map_or(0, i64::from_be_bytes) ^ i64::MIN;
+            if updated_at != after.created_at {
+                at = Position { created_at: updated_at, ..Position::default() };
+            }
+            at.key.clear();
+        }
+        _ => {}
+    }
+    at
+}
+
+impl Plan {
+    /// Which of two records comes first.
+    pub(super) fn order(&self, a: &Position, b: &Position) -> Ordering {
+        let ascending = (&a.key, a.created_at, &a.id).cmp(&(&b.key, b.created_at, &b.id));
+        if self.descending { ascending.reverse() } else { ascending }
+    }
+}
