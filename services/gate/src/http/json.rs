@@ -160,7 +160,7 @@ pub(crate) fn write_collection(out: &mut Vec<u8>, collection: &Collection) -> Re
         true => json!({"path": path, "state": "ready"}),
         false => json!({"path": path, "state": "building", "looked_at": looked_at}),
     });
-    write!(out, ",\"index_states\":{}", Value::from_iter(states)).map_err(|_| broken("no states"))?;
+    write!(out, ",\"index_states\":{}", states.collect::<Value>()).map_err(|_| broken("no states"))?;
     out.push(b'}');
     Ok(())
 }

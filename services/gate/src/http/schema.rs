@@ -46,6 +46,7 @@ pub(super) struct Replacement {
 
 /// A page of records.
 #[derive(ToSchema)]
+#[allow(clippy::struct_field_names, reason = "the contract's name")]
 pub(super) struct Records {
     /// The records, in order; there may be none although there is a next page.
     records: Vec<Record>,

@@ -24,8 +24,9 @@ pub(super) struct Merge<'a> {
 struct Part {
     lead: Lead,
     found: VecDeque<(Position, Row)>,
-    /// Where it goes on; `None` once it is at its end.
-    next: Option<Option<Position>>,
+    /// Behind what it goes on, if it has begun.
+    after: Option<Position>,
+    is_at_end: bool,
 }
 
 impl<'a> Merge<'a> {
@@ -40,7 +41,8 @@ impl<'a> Merge<'a> {
         let part = |lead: &Lead| Part {
             lead: lead.clone(),
             found: VecDeque::new(),
-            next: Some(after.map(|after| resumed(lead, &plan.by, after))),
+            after: after.map(|after| resumed(lead, &plan.by, after)),
+            is_at_end: false,
         };
         let parts = plan.parts.iter().map(part).collect();
         Self { store, collection, plan, parts, last: after.cloned(), bounds }
@@ -50,7 +52,7 @@ impl<'a> Merge<'a> {
     pub(super) async fn next(&mut self) -> Result<Option<(Position, Row)>> {
         loop {
             for part in &mut self.parts {
-                while part.found.is_empty() && part.next.is_some() {
+                while part.found.is_empty() && !part.is_at_end {
                     part.read(self.store, self.collection, self.plan, self.bounds).await?;
                 }
             }
@@ -68,15 +70,14 @@ impl<'a> Merge<'a> {
 
     /// Whether there is nothing more.
     pub(super) fn is_at_end(&self) -> bool {
-        self.parts.iter().all(|part| part.found.is_empty() && part.next.is_none())
+        self.parts.iter().all(|part| part.found.is_empty() && part.is_at_end)
     }
 }
 
 impl Part {
     async fn read(&mut self, store: &dyn Store, collection: Uuid, plan: &Plan, bounds: Bounds) -> Result<()> {
-        let Some(after) = self.next.take() else { return Ok(()) };
-        let page = self.lead.read(store, collection, plan.descending, after.as_ref(), bounds).await?;
-        self.next = page.next.map(Some);
+        let page = self.lead.read(store, collection, plan.descending, self.after.as_ref(), bounds).await?;
+        (self.is_at_end, self.after) = (page.next.is_none(), page.next);
         for (at, row) in page.records {
             // Of those that were written again there are entries.
             let again = row.updated_at != row.created_at;

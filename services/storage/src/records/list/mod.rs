@@ -71,11 +71,11 @@ impl Records {
         let definition = self.collections.find(names::collection(parent)?).await?;
         let read = |text: &str| (!text.is_empty()).then_some(text.to_owned());
         let filter =
-            read(query.filter).map(|text| Filter::parse(&text)).transpose().map_err(|at| fault("filter", at))?;
+            read(query.filter).map(|text| Filter::parse(&text)).transpose().map_err(|at| fault("filter", &at))?;
         let order = read(query.order_by).map(|text| Order::parse(&text)).transpose();
-        let order = order.map_err(|at| fault("order_by", at))?;
+        let order = order.map_err(|at| fault("order_by", &at))?;
         let fields =
-            read(query.fields).map(|text| Fields::parse(&text)).transpose().map_err(|at| fault("fields", at))?;
+            read(query.fields).map(|text| Fields::parse(&text)).transpose().map_err(|at| fault("fields", &at))?;
         let bounds = Bounds { records: page_size(query.page_size)?, bytes: PAGE_BYTES };
         if !query.owner.is_empty() {
             check_account(query.owner)?;
@@ -105,6 +105,6 @@ impl Records {
     }
 }
 
-fn fault(of: &str, fault: query::Fault) -> Error {
+fn fault(of: &str, fault: &query::Fault) -> Error {
     Error::new(Code::InvalidArgument, format!("{of}, {fault}"))
 }

@@ -62,11 +62,11 @@ pub(super) fn plan(
     };
     let mut missing = Vec::new();
     let mut found = filter.and_then(|filter| serve::leads(definition, filter.expr(), &mut missing));
-    let owned = (!owner.is_empty()).then(|| vec![Lead::Created(Access::OwnedBy(owner.to_owned()))]);
-    if let Some(owned) = &owned
-        && found.as_deref().is_none_or(|found| serve::cost(found) > serve::cost(owned))
+    let theirs = (!owner.is_empty()).then(|| vec![Lead::Created(Access::OwnedBy(owner.to_owned()))]);
+    if let Some(theirs) = &theirs
+        && found.as_deref().is_none_or(|found| serve::cost(found) > serve::cost(theirs))
     {
-        found = Some(owned.clone());
+        found = Some(theirs.clone());
     }
     let is_timed = conjuncts.iter().any(|it| matches!(it.path, Path::Own(Own::CreatedAt | Own::UpdatedAt)));
     if filter.is_some() && found.is_none() && !is_timed {
@@ -76,7 +76,7 @@ pub(super) fn plan(
     let (few, parts) = match &by {
         By::Creation => match found {
             Some(found) if !serve::is_unordered(&found) => (None, found),
-            found => (found, owned.unwrap_or_else(everything)),
+            found => (found, theirs.unwrap_or_else(everything)),
         },
         By::Update => (found, vec![Lead::Other(Access::Updated), Lead::Created(Access::All)]),
         By::Field(path) => {
