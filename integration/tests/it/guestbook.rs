@@ -211,7 +211,8 @@ async fn entries_are_found_by_name() -> Outcome {
     assert_eq!(browser.find("#empty").await?.text().await?, "Nobody of that name has signed.");
     visit.screenshot("sought").await?;
     visit.sign("Ann", "here again").await?;
-    browser.until("document.querySelectorAll('.entry').length === 21").await?;
+    browser.until("document.querySelector('.message')?.innerText === 'here again'").await?;
+    browser.until("document.querySelectorAll('.entry').length === 20").await?;
     visit.is_quiet().await
 }
 

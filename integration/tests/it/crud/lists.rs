@@ -1,7 +1,7 @@
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use futures_util::future::{join_all, try_join_all};
-use integration::{Rest, eventually};
+use integration::Rest;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -138,11 +138,8 @@ async fn what_no_index_serves_is_refused(rest: &Rest) -> Outcome {
     define(rest, "notes").await?;
     create(rest, json!({"a": 1, "b": 2})).await?;
     for query in ["filter=a%20%3D%202", "order_by=a"] {
-        let problem = rest.get(format!("{NOTES}?{query}")).await?.problem(400, "not_indexed");
-        assert!(
-            problem["detail"].as_str().unwrap_or_default().contains("add \"a\" to the collection's indexes"),
-            "{problem}"
-        );
+        let problem = rest.get(format!("{NOTES}?{query}")).await?.problem(400, "not_indexed").json();
+        assert!(problem["detail"].to_string().contains("to the collection's indexes"), "{problem}");
     }
     let page = rest.get(format!("{NOTES}?fields=b,version")).await?.expect(200).json();
     let record = page["records"][0].as_object().map(|record| record.keys().cloned().collect::<Vec<_>>());
