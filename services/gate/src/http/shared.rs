@@ -68,8 +68,12 @@ impl Shared {
         ask: impl for<'a> FnOnce(&'a dyn Backend, tonic::Request<M>) -> BoxFuture<'a, Result<T, Error>>,
     ) -> Result<T, Error> {
         let mut metadata = HeaderMap::with_capacity(3);
-        metadata.insert(X_REQUEST_ID, follow.request_id.clone());
-        metadata.insert(TRACEPARENT, follow.trace.header().clone());
+        for (name, value) in [(X_REQUEST_ID, &follow.request_id), (TRACEPARENT, follow.trace.header())] {
+            let mut value = value.clone();
+            // No other request has it: in the tables of HPACK (RFC 7541, 6.2.3) it would drive out what comes again.
+            value.set_sensitive(true);
+            metadata.insert(name, value);
+        }
         metadata.insert(GRPC_TIMEOUT, self.grpc_timeout.clone());
         let metadata = MetadataMap::from_headers(metadata);
         let request = tonic::Request::from_parts(metadata, tonic::Extensions::default(), message);

@@ -15,7 +15,7 @@ use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
 const BATCH: usize = 64 * 1024;
 
 /// How long the writer rests after a batch: the lines that come meanwhile need not wake its thread, each by itself.
-const REST: Duration = Duration::from_millis(10);
+const REST: Duration = Duration::from_millis(50);
 
 /// How long a folder that could not be written is left alone.
 const RETRY: Duration = Duration::from_secs(5);
