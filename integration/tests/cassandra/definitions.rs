@@ -6,7 +6,11 @@ use integration::eventually;
 use skep_proto::{Code, Contract, Error, Local, v1::*};
 use tonic::Request;
 
-use crate::opened::{self, ALONE};
+use crate::{
+    late::Two,
+    opened::{self, ALONE},
+    tables::Tables,
+};
 
 /// Within which a change at one replica is in force at every other.
 const IN_FORCE: Duration = Duration::from_secs(5);
@@ -74,6 +78,55 @@ async fn a_drop_without_force_loses_nothing_that_is_acknowledged() -> anyhow::Re
             (Ok(()), Err(_)) => assert!(defined(&a, &name).await.is_err()),
             other => panic!("after {:?}: {other:?}", begun.elapsed()),
         }
+    }
+    Ok(())
+}
+
+/// What another replica does while a drop stands still.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Meanwhile {
+    DefinesAnew,
+    /// Takes the mark of the drop for an abandoned one.
+    Reopens,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drop_that_goes_on_late_leaves_what_was_defined_or_written_since() -> anyhow::Result<()> {
+    let _guard = ALONE.read().await;
+    let (two, tables) = (Two::open().await, Tables::of(&opened::shared_settings().await).await?);
+    let mut left = Vec::new();
+    // The definition is read, and settled; without force the collection is looked at, marked, and looked at again; the
+    // drop is noted, and made.
+    for (number, (force, statements, meanwhile, told)) in [
+        (true, 3, Meanwhile::DefinesAnew, Ok(())),
+        (false, 3, Meanwhile::DefinesAnew, Err(Code::CollectionNotEmpty)),
+        (false, 6, Meanwhile::DefinesAnew, Ok(())),
+        (false, 6, Meanwhile::Reopens, Err(Code::CollectionNotEmpty)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("collections/late-drop-{number}");
+        define(&*two.other, &name, "old").await;
+        let others = async {
+            if meanwhile == Meanwhile::DefinesAnew {
+                delete(&*two.other, &name, true).await.unwrap();
+                define(&*two.other, &name, "new").await;
+            } else {
+                assert!(tables.reopen(name.trim_start_matches("collections/")).await.unwrap(), "it was marked");
+            }
+            eventually("it can be written", IN_FORCE, async || create(&*two.other, &name).await.ok()).await.unwrap();
+        };
+        let dropped = two.stop(statements, async |slow| delete(&**slow, &name, force).await, others).await;
+        assert_eq!(dropped, told, "{name}: {meanwhile:?}");
+        left.push(name);
+    }
+    let looking = Local::new(opened::shared().await);
+    for name in left {
+        // By its first record and this one.
+        create(&looking, &name).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let asked = ListRecordsRequest { parent: name.clone(), ..Default::default() };
+        assert_eq!(looking.list_records(Request::new(asked)).await?.records.len(), 2, "{name}");
     }
     Ok(())
 }

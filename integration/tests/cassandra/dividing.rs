@@ -18,6 +18,8 @@ use crate::{
 
 pub(crate) const SECOND: i64 = 1_000_000;
 pub(crate) const MONTH: i64 = 30 * 86_400 * SECOND;
+/// Of how many processes the notes are that make a window full of what one put there: 64 MiB of all together.
+const PROCESSES: usize = 16;
 /// Looked for every five seconds.
 const DIVIDED: Duration = Duration::from_secs(30);
 /// Far beyond what a page may take that finds nothing but emptied windows.
@@ -176,5 +178,32 @@ async fn a_redefinition_that_comes_late_leaves_it_divided() -> anyhow::Result<()
     let (redefined, ()) = tokio::join!(slow.update_collection(Request::new(asked)), divided);
     assert_eq!(redefined?.collection.unwrap().indexes, ["author"]);
     assert_eq!(tables.regimes("redefined").await?, regimes);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_division_that_comes_late_leaves_it_as_another_has_divided_it() -> anyhow::Result<()> {
+    let _guard = ALONE.read().await;
+    let (settings, _, tables) = defined("contended").await;
+    let lifetime = Lifetime::default();
+    let slow = Local::new(opened::serving(CassandraStore::open_for(settings, lifetime.clone())?).await?);
+    let data = format!("{{\"text\": \"{}\"}}", "x".repeat(500_000));
+    for _ in 0..10 {
+        create(&slow, "collections/contended", mutation::now(), &data).await;
+    }
+    // It is about to read who writes there; then they are so many that it is full.
+    lifetime.ends_after(0);
+    lifetime.ended().await;
+    let &(collection, window) = tables.windows().await?.first().unwrap();
+    tables.note(collection, std::iter::repeat_n(window, PROCESSES)).await?;
+    // It stops again before it writes what follows, and what it writes loses its answer.
+    lifetime.ends_after(0);
+    lifetime.ended().await;
+    let regimes = [(i64::MIN, MONTH, 4), (1, SECOND, 4)];
+    tables.divide("contended", &regimes).await?;
+    lifetime.loses_an_answer_after(0);
+    lifetime.ends_after(u32::MAX);
+    eventually("it was written or refused", DIVIDED, async || lifetime.has_lost().then_some(())).await?;
+    assert_eq!(tables.regimes("contended").await?, regimes);
     Ok(())
 }

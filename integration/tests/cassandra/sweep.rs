@@ -5,10 +5,12 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use integration::Cassandra;
 use skep_proto::{Contract, Local};
+use storage::store::cassandra::{Cassandra as CassandraStore, Lifetime};
 
 use crate::{
+    dividing::{MONTH, another, defined},
     load::door::{Door, Wanted, Write},
-    opened::{self, ALONE, replica, settings},
+    opened::{self, ALONE, replica, serving, settings},
     tables::Tables,
 };
 
@@ -74,6 +76,33 @@ async fn nothing_is_left_of_a_dropped_collection() -> anyhow::Result<()> {
         }
     }
     assert!(shown > KEPT, "what was not dropped: {shown}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_left_of_a_collection_that_was_divided_while_it_was_dropped() -> anyhow::Result<()> {
+    let _guard = ALONE.read().await;
+    let (settings, _, tables) = defined("parted").await;
+    let lifetime = Lifetime::default();
+    let engine = serving(CassandraStore::open_for(settings.clone(), lifetime.clone())?).await?;
+    let dropping = Local::new(engine.clone());
+    // The definition is read, and settled; the drop is noted, and not made yet.
+    lifetime.ends_after(3);
+    let meanwhile = async {
+        lifetime.ended().await;
+        tables.divide("parted", &[(i64::MIN, MONTH, 4), (1, MONTH, 16)]).await.unwrap();
+        let writing: Arc<dyn Contract> = Arc::new(another(&settings).await);
+        fill(&writing, "parted", KEPT).await;
+        lifetime.ends_after(u32::MAX);
+    };
+    let name = "collections/parted".to_owned();
+    let asked = skep_proto::v1::DeleteCollectionRequest { name, force: true };
+    let (dropped, ()) = tokio::join!(dropping.delete_collection(tonic::Request::new(asked)), meanwhile);
+    dropped?;
+    let uid = tables.dropped().await?["parted"];
+    tables.age(uid).await?;
+    while engine.sweep().await? {}
+    assert_eq!((tables.rows_of(uid).await?, tables.dropped().await?), ([].into(), [].into()));
     Ok(())
 }
 

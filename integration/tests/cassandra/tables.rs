@@ -49,6 +49,13 @@ impl Tables {
         Ok(rows.into_rows_result()?.rows::<(String, Uuid)>()?.collect::<Result<_, _>>()?)
     }
 
+    /// Opens a collection that is being dropped, as who finds the mark abandoned; `false` if it is not marked.
+    pub(crate) async fn reopen(&self, name: &str) -> anyhow::Result<bool> {
+        let text = "UPDATE collections SET closing = null WHERE realm = 'all' AND name = ? IF closing != null";
+        let rows = self.0.query_unpaged(text, (name,)).await?.into_rows_result()?;
+        Ok(rows.first_row::<Row>()?.columns[0] == Some(CqlValue::Boolean(true)))
+    }
+
     /// Divides a collection so, as replicas would have by and by: regimes are from when on, how long, and how many shards.
     pub(crate) async fn divide(&self, name: &str, regimes: &[Regime]) -> anyhow::Result<()> {
         let text = "UPDATE collections SET regimes = ? WHERE realm = 'all' AND name = ? IF EXISTS";
