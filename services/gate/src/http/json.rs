@@ -89,8 +89,12 @@ pub(crate) fn write_record(out: &mut Vec<u8>, record: &Record) -> Result<(), Err
     // An id's letters need no escape.
     out.extend_from_slice(b"{\"id\":\"");
     out.extend_from_slice(last(&record.name).as_bytes());
-    out.extend_from_slice(b"\",\"data\":");
-    out.extend_from_slice(&record.data);
+    out.push(b'"');
+    // A batch leaves out what does not fit.
+    if !record.data.is_empty() {
+        out.extend_from_slice(b",\"data\":");
+        out.extend_from_slice(&record.data);
+    }
     out.extend_from_slice(b",\"owner\":");
     if record.owner.is_empty() {
         out.extend_from_slice(b"null");
