@@ -92,6 +92,8 @@ macro_rules! calls {
                 update_record(UpdateRecordRequest) -> UpdateRecordResponse;
                 patch_record(PatchRecordRequest) -> PatchRecordResponse;
                 delete_record(DeleteRecordRequest) -> DeleteRecordResponse;
+                batch_write_records(BatchWriteRecordsRequest) -> BatchWriteRecordsResponse;
+                claim_idempotency_key(ClaimIdempotencyKeyRequest) -> ClaimIdempotencyKeyResponse;
             }
             session_service_server::SessionService, session_service_client::SessionServiceClient {
                 create_session(CreateSessionRequest) -> CreateSessionResponse;

@@ -1,9 +1,10 @@
 use std::{collections::HashMap, fmt, time::Duration};
 
+use prost::Message;
 use tonic::{Code as Grpc, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::Code;
+use crate::{Code, v1::WriteError};
 
 const DOMAIN: &str = "skep";
 /// Bytes of a detail. Over gRPC an error travels in headers, which are bounded; beyond, the whole connection breaks.
@@ -52,6 +53,15 @@ impl Error {
     pub fn at(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         if self.violations.len() < VIOLATIONS {
             self.violations.push(Violation { pointer: cut(pointer.into(), PLACE), detail: cut(detail.into(), PLACE) });
+        }
+        self
+    }
+
+    /// Has the places lie under the pointer `place`: what was the body is a part of it.
+    #[must_use]
+    pub fn under(mut self, place: &str) -> Self {
+        for violation in &mut self.violations {
+            violation.pointer = cut(format!("{place}{}", violation.pointer), PLACE);
         }
         self
     }
@@ -114,6 +124,20 @@ impl From<Status> for Error {
     }
 }
 
+/// The details of a [`Status`] are a whole `google.rpc.Status`, encoded; a [`WriteError`] has its fields.
+impl From<Error> for WriteError {
+    fn from(error: Error) -> Self {
+        Self::decode(Status::from(error).details()).unwrap_or_default()
+    }
+}
+
+impl From<WriteError> for Error {
+    fn from(error: WriteError) -> Self {
+        let details = error.encode_to_vec().into();
+        Status::with_details(error.code.into(), error.message, details).into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +149,9 @@ mod tests {
             let status = Status::from(error.clone());
             assert_eq!(status.code(), code.grpc());
             assert_eq!(Error::from(status), error);
+            let told = WriteError::from(error.clone());
+            assert_eq!((told.code, &*told.message), (code.grpc() as i32, "why"));
+            assert_eq!(Error::from(told), error);
         }
     }
 

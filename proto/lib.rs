@@ -1,6 +1,7 @@
 //! The contract of Skep: the messages and services of `skep.v1`, the one trait through which both
 //! doors speak ([`Contract`]), and the errors they share ([`Error`]).
 
+pub mod batch;
 mod code;
 mod contract;
 mod error;

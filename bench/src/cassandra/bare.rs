@@ -233,6 +233,17 @@ impl RecordService for Bare {
     async fn delete_record(&self, _: Request<DeleteRecordRequest>) -> Called<DeleteRecordResponse> {
         Err(Status::unimplemented(""))
     }
+
+    async fn batch_write_records(&self, _: Request<BatchWriteRecordsRequest>) -> Called<BatchWriteRecordsResponse> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn claim_idempotency_key(
+        &self,
+        _: Request<ClaimIdempotencyKeyRequest>,
+    ) -> Called<ClaimIdempotencyKeyResponse> {
+        Err(Status::unimplemented(""))
+    }
 }
 
 type Entry = (Bytes, i64, i64, String, String, i64, Bytes, Bytes);

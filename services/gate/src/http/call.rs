@@ -55,6 +55,11 @@ impl Call {
         Ok(Access::new(self.caller(), Some(rules)))
     }
 
+    /// The id by which the request is followed.
+    pub(crate) fn request_id(&self) -> &str {
+        self.follow.request_id()
+    }
+
     /// The session that the request is signed by.
     pub(crate) fn session(&self) -> Option<Uuid> {
         self.passed.as_ref().and_then(|passed| passed.session)

@@ -19,7 +19,7 @@ use http::{
     header::{ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, X_CONTENT_TYPE_OPTIONS},
 };
 use http_body::Body as HttpBody;
-use skep_proto::{Code, Error};
+use skep_proto::{Code, Error, batch};
 use tower::Service;
 use tracing::{Instrument, info_span};
 
@@ -130,9 +130,12 @@ impl Envelope {
             return Err(Error::new(Code::UnsupportedMediaType, "bodies are taken without a coding"));
         }
         // What a write answers with is known too late to refuse it.
-        let is_large =
-            *request.method() == Method::PATCH || request.body().size_hint().exact().is_none_or(Room::is_large);
-        if !request.method().is_safe() && is_large && !self.room.has(LARGEST) {
+        let is_batch = request.uri().path().ends_with("/records:batch");
+        let is_large = is_batch
+            || *request.method() == Method::PATCH
+            || request.body().size_hint().exact().is_none_or(Room::is_large);
+        let bytes = if is_batch { batch::BYTES } else { LARGEST };
+        if !request.method().is_safe() && is_large && !self.room.has(bytes) {
             return Err(room::overloaded());
         }
         Ok(())

@@ -105,7 +105,8 @@ fn members(out: &mut Vec<u8>, record: &Record, data: Option<&[u8]>, shows: impl 
     out.extend_from_slice(b"{\"id\":\"");
     out.extend_from_slice(last(&record.name).as_bytes());
     out.push(b'"');
-    if let Some(data) = data {
+    // A batch leaves out what does not fit.
+    if let Some(data) = data.filter(|data| !data.is_empty()) {
         out.extend_from_slice(b",\"data\":");
         out.extend_from_slice(data);
     }

@@ -144,7 +144,7 @@ mod tests {
     fn the_document_tells_of_every_route() {
         let mut document = docs::complete(&api().into_openapi());
         // Another path wants a look at its metrics, its documentation and its limits.
-        assert_eq!(document["paths"].as_object().unwrap().len(), 14);
+        assert_eq!(document["paths"].as_object().unwrap().len(), 15);
         document["info"]["version"] = "[version]".into();
         let operations = || document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap());
         for (method, operation) in operations() {

@@ -70,6 +70,17 @@ pub(crate) fn parse<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Opt
     if tags.is_empty() { Err(malformed(name)) } else { Ok(Some(Condition::Tags(tags))) }
 }
 
+/// The condition in a text of its own, not a header: `*`, or one entity tag. `None` for another form.
+pub(crate) fn one(text: &str) -> Option<Condition<'_>> {
+    if text == "*" {
+        return Some(Condition::Any);
+    }
+    let mut tags = Vec::with_capacity(1);
+    read(text.as_bytes(), &mut tags)?;
+    let whole = |tag: &Tag<'_>| text.strip_prefix("W/").unwrap_or(text).len() == tag.opaque.len();
+    (tags.len() == 1 && whole(&tags[0])).then_some(Condition::Tags(tags))
+}
+
 /// Refuses what a call cannot honour: to pass over a precondition could lose an update.
 pub(crate) fn refuse(headers: &HeaderMap, names: &[HeaderName]) -> Result<(), Error> {
     match names.iter().find(|name| headers.contains_key(*name)) {
@@ -155,6 +166,16 @@ mod tests {
             assert_eq!(parse(&headers(lines), &IF_MATCH).unwrap_err().code, Code::InvalidArgument, "{lines:?}");
         }
         assert_eq!(parse(&headers(&[b"*"]), &IF_MATCH), Ok(Some(Condition::Any)));
+    }
+
+    #[test]
+    fn a_text_of_its_own_is_one_tag() {
+        assert_eq!(one("*"), Some(Condition::Any));
+        assert_eq!(one("\"a\"").unwrap().strong(), ["\"a\""]);
+        assert!(one("W/\"a\"").unwrap().strong().is_empty());
+        for text in ["", "a", "\"a", "\"a\",", " \"a\"", "\"a\", \"b\"", "**", "W/*", "w/\"a\"", "\"a b\""] {
+            assert_eq!(one(text), None, "{text}");
+        }
     }
 
     proptest! {

@@ -34,8 +34,8 @@ impl IntoResponse for Fault {
     }
 }
 
-/// Makes `response`, whose status and headers stay, tell `error`. `path` is the request's.
-pub(crate) fn render(response: &mut Response, error: &Error, path: &str, request_id: &str) {
+/// The document that tells `error`. `path` is the request's.
+pub(crate) fn document(error: &Error, path: &str, request_id: &str) -> Vec<u8> {
     let code = error.code.word();
     let document = Document {
         kind: format!("{PAGE}#{code}"),
@@ -51,7 +51,12 @@ pub(crate) fn render(response: &mut Response, error: &Error, path: &str, request
         request_id,
         errors: error.violations.iter().map(|at| Place { pointer: &at.pointer, detail: &at.detail }).collect(),
     };
-    let body = serde_json::to_vec(&document).unwrap_or_default();
+    serde_json::to_vec(&document).unwrap_or_default()
+}
+
+/// Makes `response`, whose status and headers stay, tell `error`. `path` is the request's.
+pub(crate) fn render(response: &mut Response, error: &Error, path: &str, request_id: &str) {
+    let body = document(error, path, request_id);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CONTENT_LENGTH, body.len().into());

@@ -60,6 +60,74 @@ pub(super) struct Records {
     plan: Option<String>,
 }
 
+/// Up to 100 writes, each of which is one member.
+#[derive(ToSchema)]
+pub(super) struct Batch {
+    #[schema(min_items = 1, max_items = 100)]
+    operations: Vec<BatchOperation>,
+}
+
+/// One write of a batch.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum BatchOperation {
+    Create(NewRecord),
+    Replace(BatchReplacement),
+    Patch(BatchPatch),
+    Delete(BatchDeletion),
+}
+
+/// A record that is to be replaced, or made.
+#[derive(ToSchema)]
+pub(super) struct BatchReplacement {
+    #[schema(pattern = "^(?!\\.{1,2}$)[A-Za-z0-9_.~-]{1,128}$")]
+    id: String,
+    /// What is to be kept.
+    data: HashMap<String, serde_json::Value>,
+    /// `*`, or the entity tag that the record must have.
+    etag: Option<String>,
+}
+
+/// A record of which parts are to change: by one of the two patches.
+#[derive(ToSchema)]
+pub(super) struct BatchPatch {
+    #[schema(pattern = "^(?!\\.{1,2}$)[A-Za-z0-9_.~-]{1,128}$")]
+    id: String,
+    /// RFC 7396, on `data`.
+    merge_patch: Option<serde_json::Value>,
+    /// RFC 6902, on `data`.
+    json_patch: Option<Vec<serde_json::Value>>,
+    /// `*`, or the entity tag that the record must have.
+    etag: Option<String>,
+}
+
+/// A record that is to be deleted.
+#[derive(ToSchema)]
+pub(super) struct BatchDeletion {
+    #[schema(pattern = "^(?!\\.{1,2}$)[A-Za-z0-9_.~-]{1,128}$")]
+    id: String,
+    /// `*`, or the entity tag that the record must have.
+    etag: Option<String>,
+}
+
+/// What became of the writes of a batch.
+#[derive(ToSchema)]
+pub(super) struct BatchResults {
+    /// One for each operation, in their order.
+    results: Vec<BatchResult>,
+}
+
+/// What became of one write.
+#[derive(ToSchema)]
+pub(super) struct BatchResult {
+    /// What the single call would have answered.
+    status: u16,
+    /// The record as it is after the write; without `data` where that does not fit: an answer holds 3 MiB of it.
+    record: Option<Record>,
+    /// Its places point into the batch.
+    error: Option<Problem>,
+}
+
 /// A collection's definition.
 #[derive(ToSchema)]
 pub(super) struct Collection {

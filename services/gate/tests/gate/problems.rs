@@ -88,7 +88,7 @@ async fn bad_requests_are_told_by_their_code() {
         ("POST", RECORDS, &[JSON, ("content-encoding", "gzip")], "{\"data\":{}}", 415, "unsupported_media_type"),
         ("GET", "/v2", &[], "", 404, "route_not_found"),
         ("GET", "/v1/collections/c/records/", &[], "", 404, "route_not_found"),
-        ("POST", "/v1/collections/c/records:batch", &[JSON], "{}", 404, "route_not_found"),
+        ("POST", "/v1/collections/c/records:other", &[JSON], "{}", 404, "route_not_found"),
         ("OPTIONS", "*", &[], "", 404, "route_not_found"),
         ("CONNECT", "example.org:1", &[], "", 404, "route_not_found"),
         ("DELETE", RECORDS, &[], "", 405, "method_not_allowed"),

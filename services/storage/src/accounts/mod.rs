@@ -63,7 +63,7 @@ impl Accounts {
         let size = page_size(size)?;
         let claims = self.store.claims(listing::decode_id(LISTING, token)?, size).await?;
         let last = claims.last().filter(|_| claims.len() == size);
-        let next = last.map(|(name, _)| listing::encode_id(LISTING, *name)).unwrap_or_default();
+        let next = last.map(|(name, _)| listing::encode_id(LISTING, *name)).transpose()?.unwrap_or_default();
         let accounts = stream::iter(claims).map(async |(name, id)| {
             let account = self.store.account(id).await?.filter(|account| !account.deleted);
             if account.is_none() {

@@ -62,7 +62,7 @@ impl Collections {
         let last = page.last().filter(|_| more);
         let next =
             last.map(|last| listing::encode(LISTING, &Position { id: last.name.clone(), ..Position::default() }));
-        Ok((page, next.unwrap_or_default()))
+        Ok((page, next.transpose()?.unwrap_or_default()))
     }
 
     /// Redefines a collection, or defines it where `allow_missing` is given; then `true` says that it did.

@@ -56,45 +56,72 @@ impl RecordService for Engine {
     }
 
     async fn create_record(&self, request: Request<CreateRecordRequest>) -> Answer<CreateRecordResponse> {
-        let work = async |asked: CreateRecordRequest| {
-            let data = data(asked.record)?.data;
-            let naming = naming!(asked);
-            let record = self.records.create(&asked.parent, &asked.record_id, data, naming).await?;
-            Ok(CreateRecordResponse { record: Some(convert::record(&asked.parent, record)) })
-        };
-        observed("CreateRecord", request, work).await
+        observed("CreateRecord", request, |asked| self.create(asked)).await
     }
 
     async fn update_record(&self, request: Request<UpdateRecordRequest>) -> Answer<UpdateRecordResponse> {
-        let work = async |asked: UpdateRecordRequest| {
-            let v1::Record { name, data, etag, .. } = data(asked.record)?;
-            let (missing, judged, naming) = (asked.allow_missing, &asked.judged_etag, naming!(asked));
-            let (record, created) = self.records.update(&name, data, &etag, missing, judged, naming).await?;
-            Ok(UpdateRecordResponse { record: Some(convert::record(parent(&name), record)), created })
-        };
-        observed("UpdateRecord", request, work).await
+        observed("UpdateRecord", request, |asked| self.update(asked)).await
     }
 
     async fn patch_record(&self, request: Request<PatchRecordRequest>) -> Answer<PatchRecordResponse> {
-        let work = async |asked: PatchRecordRequest| {
-            let patch = match asked.patch {
-                Some(Asked::MergePatch(text)) => Patch::Merge(text),
-                Some(Asked::JsonPatch(text)) => Patch::Json(text),
-                None => return Err(Error::new(Code::InvalidBody, "the patch is missing").at("", "is missing")),
-            };
-            let (etag, judged, naming) = (&asked.etag, &asked.judged_etag, naming!(asked));
-            let record = self.records.patch(&asked.name, &patch, etag, judged, asked.validate_only, naming).await?;
-            Ok(PatchRecordResponse { record: Some(convert::record(parent(&asked.name), record)) })
-        };
-        observed("PatchRecord", request, work).await
+        observed("PatchRecord", request, |asked| self.patch(asked)).await
     }
 
     async fn delete_record(&self, request: Request<DeleteRecordRequest>) -> Answer<DeleteRecordResponse> {
-        let work = async |asked: DeleteRecordRequest| {
-            self.records.delete(&asked.name, &asked.etag, &asked.judged_etag, naming!(asked)).await?;
-            Ok(DeleteRecordResponse {})
+        observed("DeleteRecord", request, |asked| self.delete(asked)).await
+    }
+
+    async fn batch_write_records(
+        &self,
+        request: Request<BatchWriteRecordsRequest>,
+    ) -> Answer<BatchWriteRecordsResponse> {
+        observed("BatchWriteRecords", request, |asked| self.batch_write(asked)).await
+    }
+
+    async fn claim_idempotency_key(
+        &self,
+        request: Request<ClaimIdempotencyKeyRequest>,
+    ) -> Answer<ClaimIdempotencyKeyResponse> {
+        let work = async |asked: ClaimIdempotencyKeyRequest| {
+            let ClaimIdempotencyKeyRequest { parent, idempotency_key, fingerprint, caller } = &asked;
+            if idempotency_key.is_empty() || fingerprint.is_empty() {
+                return Err(Error::new(Code::InvalidArgument, "the key or the fingerprint is missing"));
+            }
+            self.records.claim(parent, fingerprint, Naming { caller, idempotency_key, ..Naming::default() }).await?;
+            Ok(ClaimIdempotencyKeyResponse {})
         };
-        observed("DeleteRecord", request, work).await
+        observed("ClaimIdempotencyKey", request, work).await
+    }
+}
+
+impl Engine {
+    pub(super) async fn create(&self, asked: CreateRecordRequest) -> Result<CreateRecordResponse, Error> {
+        let data = data(asked.record)?.data;
+        let record = self.records.create(&asked.parent, &asked.record_id, data, naming!(asked)).await?;
+        Ok(CreateRecordResponse { record: Some(convert::record(&asked.parent, record)) })
+    }
+
+    pub(super) async fn update(&self, asked: UpdateRecordRequest) -> Result<UpdateRecordResponse, Error> {
+        let v1::Record { name, data, etag, .. } = data(asked.record)?;
+        let (missing, judged, naming) = (asked.allow_missing, &asked.judged_etag, naming!(asked));
+        let (record, created) = self.records.update(&name, data, &etag, missing, judged, naming).await?;
+        Ok(UpdateRecordResponse { record: Some(convert::record(parent(&name), record)), created })
+    }
+
+    pub(super) async fn patch(&self, asked: PatchRecordRequest) -> Result<PatchRecordResponse, Error> {
+        let patch = match asked.patch {
+            Some(Asked::MergePatch(text)) => Patch::Merge(text),
+            Some(Asked::JsonPatch(text)) => Patch::Json(text),
+            None => return Err(Error::new(Code::InvalidBody, "the patch is missing").at("", "is missing")),
+        };
+        let (etag, judged, naming) = (&asked.etag, &asked.judged_etag, naming!(asked));
+        let record = self.records.patch(&asked.name, &patch, etag, judged, asked.validate_only, naming).await?;
+        Ok(PatchRecordResponse { record: Some(convert::record(parent(&asked.name), record)) })
+    }
+
+    pub(super) async fn delete(&self, asked: DeleteRecordRequest) -> Result<DeleteRecordResponse, Error> {
+        self.records.delete(&asked.name, &asked.etag, &asked.judged_etag, naming!(asked)).await?;
+        Ok(DeleteRecordResponse {})
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn page_size(asked: i32) -> Result<usize> {
 }
 
 /// A token for what comes after `id` in a listing by ids.
-pub(crate) fn encode_id(query: &[&[u8]], id: Uuid) -> String {
+pub(crate) fn encode_id(query: &[&[u8]], id: Uuid) -> Result<String> {
     encode(query, &Position { id: id.to_string(), ..Position::default() })
 }
 

@@ -163,6 +163,15 @@ impl Records {
         self.write(Key { collection, id }, named, Judged::parse(judged), condition, change).await.map(drop)
     }
 
+    /// Has the idempotency key, if there is one, stand for a request of several writes in `collections/{collection}`.
+    pub async fn claim(&self, parent: &str, fingerprint: &[u8], naming: Naming<'_>) -> Result<()> {
+        let collection = self.collections.find(names::collection(parent)?).await?.uid;
+        match naming.resolve(collection, &[b"batch", fingerprint])?.key {
+            Some(keyed) => write::note_use(&*self.store, collection, &keyed, None).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
     async fn write(
         &self,
         key: Key<'_>,

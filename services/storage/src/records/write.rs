@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use skep_proto::{Code, Error, mutation};
 use tokio::sync::{Mutex, MutexGuard};
+use uuid::Uuid;
 
 use super::naming::{Keyed, Named};
 use crate::{
@@ -63,7 +64,12 @@ pub(super) async fn apply(
     let mut stored = store.read(key).await?;
     let mut note = None;
     if let Some(keyed) = &named.key {
-        note = Some(note_use(store, key, keyed, &mut stored).await?);
+        let (noted, before) = note_use(store, key.collection, keyed, stored.as_ref().map(Row::mutation)).await?;
+        if before {
+            // The earlier attempt may have written since we looked.
+            stored = store.read(key).await?;
+        }
+        note = Some(noted);
     }
     for _ in 0..ATTEMPTS {
         if let Some(effect) = stored.as_ref().and_then(|row| row.effect_of(named.mutation)) {
@@ -139,22 +145,25 @@ pub(super) async fn create_keyed(store: &dyn Store, key: Key<'_>, keyed: &Keyed,
     Err(contended())
 }
 
-/// Notes the key's use before its write is made, and refuses the key of another request.
-async fn note_use(store: &dyn Store, key: Key<'_>, keyed: &Keyed, stored: &mut Option<Row>) -> Result<Note> {
+/// Notes the key's use before its write is made, and refuses the key of another request; `seen` is the
+/// record's newest mutation. Returns what is noted, and whether it was before.
+pub(super) async fn note_use(
+    store: &dyn Store,
+    collection: Uuid,
+    keyed: &Keyed,
+    seen: Option<Uuid>,
+) -> Result<(Note, bool)> {
     let derived = keyed.record.to_string();
-    let created = store.read(Key { id: &derived, ..key }).await?;
+    let created = store.read(Key { collection, id: &derived }).await?;
     if created.is_some_and(|row| row.fingerprint.is_some()) {
         return Err(reused());
     }
-    let seen = stored.as_ref().map(Row::mutation);
     let note = Note { fingerprint: keyed.fingerprint, seen, expires_at: mutation::now() + SOFT_ROW_MICROS };
-    let Some(earlier) = store.note(keyed.note, note.clone()).await? else { return Ok(note) };
-    if earlier.fingerprint != keyed.fingerprint {
-        return Err(reused());
+    match store.note(keyed.note, note.clone()).await? {
+        None => Ok((note, false)),
+        Some(earlier) if earlier.fingerprint == keyed.fingerprint => Ok((earlier, true)),
+        Some(_) => Err(reused()),
     }
-    // The earlier attempt may have written since we looked.
-    *stored = store.read(key).await?;
-    Ok(earlier)
 }
 
 /// Whether a mutation that the row does not remember was certainly not made.

@@ -68,7 +68,7 @@ impl Sessions {
         let account = self.accounts.get(account).await?;
         let mut sessions = self.store.sessions(account.id, after, size).await?;
         let last = sessions.last().filter(|_| sessions.len() == size);
-        let next = last.map(|(id, _)| listing::encode_id(&query, *id)).unwrap_or_default();
+        let next = last.map(|(id, _)| listing::encode_id(&query, *id)).transpose()?.unwrap_or_default();
         let now = mutation::now();
         sessions.retain(|(id, session)| session.is_in_force(*id, &account, now));
         Ok((sessions, next))

@@ -3,7 +3,10 @@ use http::{
     StatusCode,
     header::{IF_MATCH, IF_NONE_MATCH},
 };
-use skep_proto::v1::CreateRecordRequest;
+use skep_proto::{
+    Error,
+    v1::{self, CreateRecordRequest},
+};
 
 use super::{Names, envelope};
 use crate::{
@@ -42,10 +45,22 @@ pub(super) async fn create(call: Call, path: CollectionPath, request: Request) -
     let (head, _, body) = call.receive(request, &[JSON]).await?;
     precondition::refuse(&head.headers, &[IF_MATCH, IF_NONE_MATCH])?;
     let names = Names::new(&head.headers)?;
-    let (record, id) = envelope(&body)?;
+    let (record, id) = envelope(&body, &body, "")?;
+    let made = make(&call, &path, record, id, names).await?;
+    json::record(StatusCode::CREATED, made, Some(&path.name()))
+}
+
+/// Makes it if the caller may.
+pub(super) async fn make(
+    call: &Call,
+    path: &CollectionPath,
+    record: v1::Record,
+    id: Option<String>,
+    names: Names,
+) -> Result<Option<v1::Record>, Error> {
     let access = call.access(path.name()).await?;
     if !access.admits(Verb::Create, None, Some(&record.data)) {
-        return Err(Fault(access.refusal()));
+        return Err(access.refusal());
     }
     let message = CreateRecordRequest {
         parent: path.name(),
@@ -56,6 +71,5 @@ pub(super) async fn create(call: Call, path: CollectionPath, request: Request) -
         caller: call.caller().account(),
         attempt: 0,
     };
-    let made = call.ask(message, |backend, request| backend.create_record(request)).await?;
-    json::record(StatusCode::CREATED, made.record, Some(&path.name()))
+    Ok(call.ask(message, |backend, request| backend.create_record(request)).await?.record)
 }

@@ -1,4 +1,7 @@
-use http::{HeaderMap, StatusCode, header::IF_NONE_MATCH};
+use http::{
+    HeaderMap, StatusCode,
+    header::{IF_MATCH, IF_NONE_MATCH},
+};
 use skep_proto::{
     Code, Error,
     v1::{DeleteRecordRequest, DeleteRecordResponse, Record},
@@ -10,7 +13,13 @@ use super::{
 };
 use crate::{
     access::{Access, Verb},
-    http::{call::Call, path::RecordPath, precondition, problem::Fault, schema::Problem},
+    http::{
+        call::Call,
+        path::RecordPath,
+        precondition::{self, Condition},
+        problem::Fault,
+        schema::Problem,
+    },
 };
 
 /// Delete a record
@@ -32,7 +41,18 @@ use crate::{
 )]
 pub(super) async fn delete(call: Call, path: RecordPath, headers: HeaderMap) -> Result<StatusCode, Fault> {
     precondition::refuse(&headers, &[IF_NONE_MATCH])?;
-    let names = Names::new(&headers)?;
+    let condition = precondition::parse(&headers, &IF_MATCH)?;
+    remove(&call, &path, condition.as_ref(), Names::new(&headers)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deletes it if the caller may.
+pub(super) async fn remove(
+    call: &Call,
+    path: &RecordPath,
+    condition: Option<&Condition<'_>>,
+    names: Names,
+) -> Result<(), Error> {
     let message = DeleteRecordRequest {
         name: path.name(),
         etag: String::new(),
@@ -42,8 +62,7 @@ pub(super) async fn delete(call: Call, path: RecordPath, headers: HeaderMap) -> 
         attempt: 0,
         judged_etag: String::new(),
     };
-    judged::write(&call, &path, &headers, message).await?;
-    Ok(StatusCode::NO_CONTENT)
+    judged::write(call, path, condition, message).await.map(drop)
 }
 
 impl Write for DeleteRecordRequest {

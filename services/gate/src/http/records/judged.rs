@@ -1,12 +1,11 @@
 //! Writes that rules admit, made on what was judged.
 
-use http::HeaderMap;
 use skep_proto::{Code, Error, v1::Record};
 
 use super::{demanded, stored};
 use crate::{
     access::{Access, Verb, missing},
-    http::{call::Call, path::RecordPath},
+    http::{call::Call, path::RecordPath, precondition::Condition},
 };
 
 /// How often a write that others overtake is judged again.
@@ -46,7 +45,7 @@ pub(super) trait Write: Clone + Send + Sync {
     fn shown(answer: &Self::Answer) -> Option<&Record>;
 }
 
-/// Makes the write if the caller may, and if the preconditions in `headers` hold, which are judged after.
+/// Makes the write if the caller may, and if the `condition` holds, which is judged after.
 ///
 /// # Errors
 ///
@@ -54,11 +53,12 @@ pub(super) trait Write: Clone + Send + Sync {
 pub(super) async fn write<W: Write>(
     call: &Call,
     path: &RecordPath,
-    headers: &HeaderMap,
+    condition: Option<&Condition<'_>>,
     message: W,
 ) -> Result<W::Answer, Error> {
     let access = call.access(path.parent()).await?;
-    let etag = async || demanded(call, path, headers, W::MISSING).await;
+    let is_keyed = message.is_keyed();
+    let etag = async || demanded(call, path, condition, is_keyed, W::MISSING).await;
     match message.verdict(&access) {
         _ if access.is_unlimited() => return message.on(etag().await?, String::new()).send(call).await,
         Some(true) => return message.on(etag().await?, String::new()).send(call).await,

@@ -1,10 +1,12 @@
 //! `/v1/collections/{collection}/records`
 
+mod batch;
 mod create;
 mod delete;
 mod get;
 mod judged;
 mod list;
+mod operation;
 mod patch;
 mod replace;
 mod scan;
@@ -12,7 +14,8 @@ mod scan;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, header::IF_MATCH};
+use http::HeaderMap;
+use serde_json::value::RawValue;
 use skep_proto::{
     Code, Error, mutation,
     v1::{GetRecordRequest, Record},
@@ -26,12 +29,12 @@ use super::{
     idempotency,
     members::{members, misshapen, value},
     path::{ID_FORM, RecordPath, is_id},
-    precondition::{self, Condition},
+    precondition::Condition,
     shared::Shared,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
+    OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(batch::batch)).routes(routes!(
         get::get,
         replace::replace,
         patch::patch,
@@ -47,46 +50,68 @@ struct Names {
 
 impl Names {
     fn new(headers: &HeaderMap) -> Result<Self, Error> {
-        Ok(match idempotency::key(headers)? {
-            Some(idempotency_key) => Self { idempotency_key, mutation_id: String::new() },
-            None => Self { idempotency_key: String::new(), mutation_id: mutation::new().to_string() },
-        })
+        Ok(Self::of(idempotency::key(headers)?.unwrap_or_default()))
+    }
+
+    /// By that key, if it is not empty.
+    fn of(idempotency_key: String) -> Self {
+        let mutation_id = if idempotency_key.is_empty() { mutation::new().to_string() } else { String::new() };
+        Self { idempotency_key, mutation_id }
     }
 }
 
-/// The `data` and the `id` of a body `{"data": {…}, "id"?}`. A whole record will do: what the service sets is ignored.
-fn envelope(body: &Bytes) -> Result<(Record, Option<String>), Error> {
+/// The `data` and the `id` of a body `{"data": {…}, "id"?}`, or of that part `json` of it which is at the pointer `at`. A
+/// whole record will do: what the service sets is ignored.
+fn envelope(body: &Bytes, json: &[u8], at: &str) -> Result<(Record, Option<String>), Error> {
     let names = ["data", "id", "owner", "created_at", "updated_at", "version"];
-    let [data, id, ..] = members(body, "", names)?;
-    let data = data.ok_or_else(|| misshapen().at("/data", "is missing"))?;
-    if !data.get().starts_with('{') {
-        return Err(misshapen().at("/data", "is not an object"));
-    }
-    let id: Option<String> = id.map(|id| value(id, "/id", "a string")).transpose()?;
-    if id.as_deref().is_some_and(|id| !is_id(id)) {
-        return Err(misshapen().at("/id", ID_FORM));
-    }
-    Ok((Record { data: body.slice_ref(data.get().as_bytes()), ..Record::default() }, id))
+    let [data, id, ..] = members(json, at, names)?;
+    Ok((record(body, data, at)?, record_id(id, at)?))
 }
 
-/// What `If-Match` demands, as the contract has it: empty for nothing, `*`, or one tag. Of several tags the one that the
-/// record has is chosen; a write that comes between makes storage refuse it.
+/// A record of the member `data` of what is at the pointer `at`.
+fn record(body: &Bytes, data: Option<&RawValue>, at: &str) -> Result<Record, Error> {
+    let wrong = |what| misshapen().at(format!("{at}/data"), what);
+    let data = data.ok_or_else(|| wrong("is missing"))?.get();
+    if !data.starts_with('{') {
+        return Err(wrong("is not an object"));
+    }
+    Ok(Record { data: body.slice_ref(data.as_bytes()), ..Record::default() })
+}
+
+/// The member `id` of what is at the pointer `at`.
+fn record_id(id: Option<&RawValue>, at: &str) -> Result<Option<String>, Error> {
+    let at = format!("{at}/id");
+    let id: Option<String> = id.map(|id| value(id, &at, "a string")).transpose()?;
+    if id.as_deref().is_some_and(|id| !is_id(id)) {
+        return Err(misshapen().at(at, ID_FORM));
+    }
+    Ok(id)
+}
+
+/// What a condition (`If-Match`) demands, as the contract has it: empty for nothing, `*`, or one tag. Of several tags the one
+/// that the record has is chosen; a write that comes between makes storage refuse it.
 ///
 /// # Errors
 ///
 /// `precondition_failed` where no tag can match; `missing` where there is no record to match.
-async fn demanded(call: &Call, path: &RecordPath, headers: &HeaderMap, missing: Code) -> Result<String, Error> {
-    let Some(condition) = precondition::parse(headers, &IF_MATCH)? else { return Ok(String::new()) };
-    let tags = match &condition {
+async fn demanded(
+    call: &Call,
+    path: &RecordPath,
+    condition: Option<&Condition<'_>>,
+    is_keyed: bool,
+    missing: Code,
+) -> Result<String, Error> {
+    let tags = match condition {
+        None => return Ok(String::new()),
         // A call that needs a record says by itself that there is none.
-        Condition::Any if missing == Code::RecordNotFound => return Ok(String::new()),
-        Condition::Any => return Ok("*".to_owned()),
-        Condition::Tags(_) => condition.strong(),
+        Some(Condition::Any) if missing == Code::RecordNotFound => return Ok(String::new()),
+        Some(Condition::Any) => return Ok("*".to_owned()),
+        Some(condition) => condition.strong(),
     };
     match tags[..] {
         [tag] => return Ok(tag.to_owned()),
         // A repetition would come with the same tags and find another one in force.
-        [_, ..] if headers.contains_key(idempotency::IDEMPOTENCY_KEY) => {
+        [_, ..] if is_keyed => {
             let detail = "a request with an Idempotency-Key takes one entity tag in If-Match";
             return Err(Error::new(Code::Unsupported, detail));
         }
@@ -115,14 +140,15 @@ mod tests {
     use super::*;
 
     fn fault(body: &str) -> (Code, String) {
-        let error = envelope(&Bytes::copy_from_slice(body.as_bytes())).unwrap_err();
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let error = envelope(&body, &body, "").unwrap_err();
         (error.code, error.violations.first().map(|at| at.pointer.clone()).unwrap_or_default())
     }
 
     #[test]
     fn data_is_a_slice_of_the_body() {
         let body = Bytes::from_static(br#"{"version":1,"id":"a","data":{ "x":1 },"owner":null}"#);
-        let (record, id) = envelope(&body).unwrap();
+        let (record, id) = envelope(&body, &body, "").unwrap();
         assert_eq!((&record.data[..], id.as_deref()), (&br#"{ "x":1 }"#[..], Some("a")));
         assert!(body.as_ptr_range().contains(&record.data.as_ptr()));
     }

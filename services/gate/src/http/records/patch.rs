@@ -3,7 +3,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header::IF_NONE_MATCH};
+use http::{
+    HeaderValue, StatusCode,
+    header::{IF_MATCH, IF_NONE_MATCH},
+};
 use skep_proto::{
     Code, Error,
     v1::{self, PatchRecordRequest, PatchRecordResponse, patch_record_request::Patch},
@@ -20,7 +23,7 @@ use crate::{
         call::Call,
         json,
         path::RecordPath,
-        precondition,
+        precondition::{self, Condition},
         problem::Fault,
         schema::{Problem, Record},
     },
@@ -65,10 +68,23 @@ pub(super) async fn patch(call: Call, path: RecordPath, request: Request) -> Res
 async fn apply(call: Call, path: RecordPath, request: Request) -> Result<Response, Fault> {
     let (head, kind, body) = call.receive(request, &[MERGE_PATCH, JSON_PATCH]).await?;
     precondition::refuse(&head.headers, &[IF_NONE_MATCH])?;
-    let names = Names::new(&head.headers)?;
+    let condition = precondition::parse(&head.headers, &IF_MATCH)?;
+    let by = if kind == 0 { Patch::MergePatch(body) } else { Patch::JsonPatch(body) };
+    let patched = change(&call, &path, by, condition.as_ref(), Names::new(&head.headers)?).await?;
+    json::record(StatusCode::OK, patched, None)
+}
+
+/// Patches it by that if the caller may.
+pub(super) async fn change(
+    call: &Call,
+    path: &RecordPath,
+    by: Patch,
+    condition: Option<&Condition<'_>>,
+    names: Names,
+) -> Result<Option<v1::Record>, Error> {
     let message = PatchRecordRequest {
         name: path.name(),
-        patch: Some(if kind == 0 { Patch::MergePatch(body) } else { Patch::JsonPatch(body) }),
+        patch: Some(by),
         etag: String::new(),
         idempotency_key: names.idempotency_key,
         mutation_id: names.mutation_id,
@@ -77,8 +93,7 @@ async fn apply(call: Call, path: RecordPath, request: Request) -> Result<Respons
         judged_etag: String::new(),
         validate_only: false,
     };
-    let written = judged::write(&call, &path, &head.headers, message).await?;
-    json::record(StatusCode::OK, written.record, None)
+    Ok(judged::write(call, path, condition, message).await?.record)
 }
 
 impl Write for PatchRecordRequest {

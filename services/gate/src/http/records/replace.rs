@@ -55,7 +55,7 @@ pub(super) async fn replace(call: Call, path: RecordPath, request: Request) -> R
     let (head, _, body) = call.receive(request, &[JSON]).await?;
     let headers = &head.headers;
     let names = Names::new(headers)?;
-    let (record, id) = envelope(&body)?;
+    let (record, id) = envelope(&body, &body, "")?;
     if id.is_some_and(|id| id != path.id) {
         return Err(Fault(misshapen().at("/id", "is not the id in the path")));
     }
@@ -70,6 +70,23 @@ pub(super) async fn replace(call: Call, path: RecordPath, request: Request) -> R
         }
         Some(Condition::Any) => return create_only(&call, path, record, names).await,
     }
+    let condition = precondition::parse(headers, &IF_MATCH)?;
+    let written = put(&call, &path, record, condition.as_ref(), names).await?;
+    if written.created {
+        json::record(StatusCode::CREATED, written.record, Some(&path.parent()))
+    } else {
+        json::record(StatusCode::OK, written.record, None)
+    }
+}
+
+/// Replaces or makes it if the caller may.
+pub(super) async fn put(
+    call: &Call,
+    path: &RecordPath,
+    record: v1::Record,
+    condition: Option<&Condition<'_>>,
+    names: Names,
+) -> Result<UpdateRecordResponse, Error> {
     let message = UpdateRecordRequest {
         record: Some(v1::Record { name: path.name(), ..record }),
         allow_missing: true,
@@ -79,12 +96,7 @@ pub(super) async fn replace(call: Call, path: RecordPath, request: Request) -> R
         attempt: 0,
         judged_etag: String::new(),
     };
-    let written = judged::write(&call, &path, headers, message).await?;
-    if written.created {
-        json::record(StatusCode::CREATED, written.record, Some(&path.parent()))
-    } else {
-        json::record(StatusCode::OK, written.record, None)
-    }
+    judged::write(call, path, condition, message).await
 }
 
 /// `If-None-Match: *`

@@ -1,5 +1,6 @@
 //! Access rules, over accounts and records as they are.
 
+mod batches;
 mod lists;
 mod races;
 mod table;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{JSON, MERGE, Who, define, put, stored};
+use super::{JSON, MERGE, Who, batches, define, put, stored};
 use crate::house::Routes;
 
 /// What a list shows of Ann's one record, and the statuses of: list, get, create, make by PUT, replace, patch, delete.
@@ -97,6 +97,8 @@ async fn rules_by_verbs_by_callers() {
             define(&routes.engine, &collection, rules.clone()).await;
             let told = told(&routes, who, &people[1].id, &collection).await;
             assert_eq!(told, (shown, statuses), "{rules}: {name}");
+            let batched = batches::told(&routes, who, &people[1].id, &collection).await;
+            assert_eq!(batched, statuses[2..].iter().copied().map(u64::from).collect::<Vec<_>>(), "{rules}: {name}");
         }
     }
 }

@@ -98,7 +98,7 @@ impl Records {
         });
         Ok(Listed {
             records: records.collect(),
-            next_page_token: next.map(|next| listing::encode(&bound, &next)).unwrap_or_default(),
+            next_page_token: next.map(|next| listing::encode(&bound, &next)).transpose()?.unwrap_or_default(),
             count,
             plan: if query.explain { plan.to_string() } else { String::new() },
         })

@@ -131,6 +131,9 @@ fn refused(definition: &Definition, of: &str, missing: &[String]) -> Error {
         None => {
             format!("{of} would read the whole collection: NOT alone cannot use an index, add a comparison beside it")
         }
+        Some(path) if Own::ALL.iter().any(|own| own.name() == path) => {
+            format!("{of} would read the whole collection: beside {path}, compare an indexed field with AND")
+        }
         Some(path) if is_building(&path) => {
             format!("{of} needs the index of {path}, which is still being built: ask again")
         }

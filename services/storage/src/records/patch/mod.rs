@@ -70,6 +70,9 @@ impl Change {
             return Err(too_deep());
         }
         let text = serde_json::to_vec(&patched).map_err(|e| Error::new(Code::Internal, e.to_string()))?;
+        if text.len() > MAX_BYTES {
+            return Err(too_large(text.len()));
+        }
         data::check(&text)?;
         Ok(text.into())
     }
@@ -77,6 +80,11 @@ impl Change {
 
 fn too_deep() -> Error {
     Error::new(Code::InvalidPatch, format!("the patch would nest data deeper than {MAX_DEPTH} levels"))
+}
+
+/// No place in the patch is to blame.
+fn too_large(bytes: usize) -> Error {
+    Error { violations: Vec::new(), ..data::too_large(bytes) }
 }
 
 fn read<T: for<'de> Deserialize<'de>>(text: &[u8], depth: usize) -> Result<T> {

@@ -6,10 +6,10 @@ use skep_proto::{Code, Error};
 
 use super::{
     measure::{depth, same, text_length},
-    too_deep,
+    too_deep, too_large,
 };
 use crate::{
-    records::data::{self, MAX_BYTES, MAX_DEPTH},
+    records::data::{MAX_BYTES, MAX_DEPTH},
     store::Result,
 };
 
@@ -127,7 +127,7 @@ impl Document {
             self.size = text_length(&self.root) + added;
             self.spend(self.size)?;
         }
-        if self.size > LARGEST { Err(data::too_large(self.size)) } else { Ok(()) }
+        if self.size > LARGEST { Err(too_large(self.size)) } else { Ok(()) }
     }
 
     fn find(&mut self, path: &str) -> Result<&mut Value> {

@@ -10,6 +10,7 @@
 )]
 
 pub mod accounts;
+pub mod batches;
 pub mod collections;
 pub mod idempotency;
 pub mod judged;
@@ -81,6 +82,14 @@ macro_rules! behaviours {
             writers: unconditional_patches_all_apply;
             writers: one_of_many_creators_wins;
             writers: a_crowd_on_one_record_is_served;
+            batches: makes_each_write_on_its_own;
+            batches: writes_of_one_record_are_made_in_order;
+            batches: a_keyed_batch_is_made_once;
+            batches: a_keyed_batch_goes_on_where_it_broke_off;
+            batches: a_key_is_claimed_for_one_request;
+            batches: racing_batches_apply_once;
+            batches: takes_a_hundred_writes_of_its_collection;
+            batches: tells_of_large_records_what_fits;
             lists: shows_the_newest_first;
             lists: pages_neither_repeat_nor_skip_what_stays;
             lists: agrees_with_get;
