@@ -119,7 +119,7 @@ impl Ask {
 }
 
 /// Whether the operation was through before the replica died.
-async fn try_one(settings: &Settings, observer: &dyn Contract, ask: Ask, statements: u32) -> bool {
+async fn try_one((settings, tables): (&Settings, &Tables), observer: &dyn Contract, ask: Ask, statements: u32) -> bool {
     let what = format!("{ask:?}, dead after {statements}").to_lowercase();
     let name = format!("collections/{}", what.replace([',', ' '], "-"));
     if ask != Ask::Define {
@@ -136,6 +136,10 @@ async fn try_one(settings: &Settings, observer: &dyn Contract, ask: Ask, stateme
     assert!(found == before || found == ask.after(), "{what}: {found:?}");
     if let Some(Err(error)) = &answer {
         assert_eq!(error.code, Code::Unavailable, "{what}: {error}");
+    }
+    if ask == Ask::DropByForce && found.is_none() {
+        let dropped = tables.dropped().await.unwrap();
+        assert!(dropped.contains_key(name.trim_start_matches("collections/")), "{what}: its records are forgotten");
     }
     if ask == Ask::DropByForce && found.is_some() {
         assert_eq!(listed(&looking, &name).await, Ok(1), "{what}: its records are there as long as it is");
@@ -162,8 +166,9 @@ async fn a_change_of_a_definition_is_made_whole_or_not_at_all() {
     let _guard = ALONE.read().await;
     let settings = &opened::shared_settings().await;
     let observer = &Local::new(opened::shared().await);
+    let tables = &Tables::of(settings).await.unwrap();
     let operations = [Ask::Define, Ask::Redefine, Ask::Drop, Ask::DropByForce].map(async |ask| {
-        let tries = stream::iter(0..).map(|statements| try_one(settings, observer, ask, statements));
+        let tries = stream::iter(0..).map(|statements| try_one((settings, tables), observer, ask, statements));
         // A drop that lost its replica holds its collection for long.
         let at_once = if ask == Ask::Drop { DROPS_AT_ONCE } else { AT_ONCE };
         let mut tries = std::pin::pin!(tries.buffered(at_once).enumerate());
