@@ -5,6 +5,7 @@ mod compare;
 mod echo;
 mod load;
 mod measure;
+mod queries;
 mod sign_in;
 
 use std::{process::ExitCode, time::Duration};
@@ -30,12 +31,22 @@ fn main() -> ExitCode {
                 .about("Measures reads beside reads while 64 clients sign in, over and over")
                 .args(&numbers),
         )
+        .subcommand(
+            Command::new("queries")
+                .about("Measures pages that indexes serve, of 1,000 records beside those of many")
+                .args(&numbers)
+                .arg(number(("records", "1000000", "How many are many"))),
+        )
         .subcommand(cassandra::command())
         .subcommands(cassandra::hidden());
     let asked = command.get_matches();
     let outcome = match asked.subcommand() {
         Some(("echo", _)) => echo::serve(),
         Some(("sign-in", asked)) => sign_in::run(plan(asked)),
+        Some(("queries", asked)) => {
+            let large = asked.get_one::<u64>("records").copied().unwrap_or_default();
+            queries::run(plan(asked), usize::try_from(large).unwrap_or(usize::MAX))
+        }
         Some(("cassandra", asked)) => cassandra::run(asked),
         Some((_, asked)) => cassandra::serve(asked),
         None => measure::all(plan(&asked)),

@@ -25,6 +25,7 @@ macro_rules! on_every_house {
     };
 }
 
+mod batches;
 mod collections;
 mod idempotency;
 mod lists;

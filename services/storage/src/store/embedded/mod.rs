@@ -3,6 +3,7 @@
 //! Readers see the last commit without waiting for anybody; one writer thread commits.
 
 mod accounts;
+mod building;
 mod file;
 mod form;
 mod indexes;
