@@ -77,8 +77,7 @@ impl Routes {
         limits: Limits,
         policy: Policy,
     ) -> Self {
-        // Interested in every line, so that none is taken for unwanted while another thread's log begins.
-        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
+        crate::lines::listen();
         let (engine, folder) = engine();
         define(&engine).await;
         let (backend, ready) = (backend(engine.clone()), Readiness::default());

@@ -11,6 +11,7 @@ mod faults;
 mod house;
 mod http2;
 mod limits;
+mod lines;
 mod problems;
 mod remote;
 mod rest;

@@ -1,43 +1,19 @@
 //! What a request leaves behind: its line in the log, and its share of the metrics.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
 use gate::Policy;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use tracing_subscriber::fmt::MakeWriter;
 
-use crate::house::{PASSWORD, Routes};
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
+use crate::{
+    house::{PASSWORD, Routes},
+    lines,
+};
 
 #[tokio::test]
 async fn a_request_leaves_one_line_and_is_counted() {
-    let (lines, recorder) = (Lines::default(), PrometheusBuilder::new().build_recorder());
-    let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).finish();
+    let recorder = PrometheusBuilder::new().build_recorder();
     let routes = Routes::new().await;
-    let _log = tracing::subscriber::set_default(subscriber);
+    lines::listen();
+    lines::said();
     let _metrics = metrics::set_default_local_recorder(&recorder);
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let headers = [("x-request-id", "r-1"), ("traceparent", &*format!("00-{trace}-00f067aa0ba902b7-01"))];
@@ -45,7 +21,7 @@ async fn a_request_leaves_one_line_and_is_counted() {
     assert_eq!(routes.ask("GET", secret, &headers, "").await.status, 404);
     routes.ask("BREW", "/none", &[], "").await;
 
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = lines::said();
     let ours: Vec<_> = text.lines().filter(|line| line.contains("gate::access")).collect();
     assert_eq!(ours.len(), 2, "{text}");
     for part in [
@@ -78,11 +54,11 @@ async fn a_request_leaves_one_line_and_is_counted() {
 
 #[tokio::test]
 async fn who_is_signed_in_stands_in_the_line_and_their_secrets_do_not() {
-    let (lines, recorder) = (Lines::default(), PrometheusBuilder::new().build_recorder());
-    let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).finish();
+    let recorder = PrometheusBuilder::new().build_recorder();
     let routes = Routes::asking(Policy { rate_limit: "1/1h".parse().ok(), ..Policy::default() }).await;
     let id = routes.account("ann", &[]).await.name.replace("accounts/", "");
-    let _log = tracing::subscriber::set_default(subscriber);
+    lines::listen();
+    lines::said();
     let _metrics = metrics::set_default_local_recorder(&recorder);
     let sign_in = |password: &str| serde_json::json!({"name": "ann", "password": password}).to_string();
     assert_eq!(routes.send("POST", "/v1/sessions", &sign_in("wrong horse")).await.status, 401);
@@ -93,7 +69,7 @@ async fn who_is_signed_in_stands_in_the_line_and_their_secrets_do_not() {
         assert_eq!(routes.ask("GET", "/v1/accounts/me", &[("authorization", &bearer)], "").await.status, status);
     }
 
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = lines::said();
     let named = text.lines().filter(|line| line.contains("gate::access") && line.contains(&format!("user.id={id}")));
     assert_eq!(named.count(), 2, "{text}");
     for secret in [PASSWORD, "wrong horse", token] {
