@@ -166,3 +166,16 @@ impl Gathered {
         self.page
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_asked_of_all_shards_than_may_be_held() {
+        let page = Gathered { page: Page::default(), bytes: 0, bounds: Bounds { records: 1000, bytes: usize::MAX } };
+        for (weight, shards, rows) in [(0, 4, CHUNK), (1000, 32, CHUNK), (100_000, 4, 20), (HELD, 4, 2)] {
+            assert_eq!(page.limit(weight, shards), rows, "of {shards} shards, rows of {weight} bytes");
+        }
+    }
+}
