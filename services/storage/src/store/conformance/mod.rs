@@ -16,6 +16,7 @@ pub mod judged;
 pub mod lists;
 pub mod owned;
 pub mod records;
+pub mod schemas;
 pub mod sessions;
 pub mod writers;
 
@@ -80,6 +81,12 @@ macro_rules! behaviours {
             writers: unconditional_patches_all_apply;
             writers: one_of_many_creators_wins;
             writers: a_crowd_on_one_record_is_served;
+            schemas: is_asked_of_whatever_is_written;
+            schemas: is_refused_if_it_cannot_be_in_force;
+            schemas: changes_nothing_that_is_stored;
+            schemas: a_repetition_is_answered_whatever_the_schema_says;
+            schemas: a_refused_repetition_is_another_write;
+            schemas: data_that_takes_too_long_to_check_is_refused;
             lists: shows_the_newest_first;
             lists: pages_neither_repeat_nor_skip_what_stays;
             lists: agrees_with_get;
