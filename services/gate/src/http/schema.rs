@@ -133,7 +133,7 @@ pub(super) struct BatchResult {
 pub(super) struct Collection {
     #[schema(pattern = "^[a-z][a-z0-9_-]{0,62}$")]
     name: String,
-    /// A JSON Schema (2020-12) that `data` satisfies; always null yet.
+    /// A JSON Schema (2020-12) that `data` satisfies whenever it is written.
     #[schema(required)]
     schema: Option<serde_json::Value>,
     /// The indexed fields of `data`, as dotted paths.
@@ -162,7 +162,7 @@ pub(super) struct IndexState {
 /// A collection as it is to be.
 #[derive(ToSchema)]
 pub(super) struct Definition {
-    /// A JSON Schema (2020-12) that `data` must satisfy, at most 64 KiB. Not supported yet: refused.
+    /// A JSON Schema (2020-12) that `data` must satisfy whenever it is written: one document of at most 64 KiB.
     schema: Option<serde_json::Value>,
     /// The fields of `data` to index, as dotted paths; at most 20.
     indexes: Option<Vec<String>>,

@@ -200,3 +200,50 @@ async fn a_collection_is_defined_and_deleted() {
     assert_eq!(routes.ask("DELETE", &format!("{path}?force=true"), &[admin], "").await.status, 204);
     assert_eq!(routes.get(path).await.problem(), (404, "collection_not_found".into()));
 }
+
+#[tokio::test]
+async fn a_schema_is_kept_and_its_violations_are_pointed_at() {
+    let routes = Routes::new().await;
+    let admin = routes.administrator().await;
+    let (admin, json) = (("authorization", &*admin), ("content-type", "application/json"));
+    let path = "/v1/collections/books";
+    let wrong = r#"{"schema":{"properties":{"title":{"type":"text"},"link":{"$ref":"https://example.com/link"}}}}"#;
+    let refused = routes.ask("PUT", path, &[json, admin], wrong).await;
+    assert_eq!(refused.problem(), (422, "invalid_definition".into()));
+    assert_eq!(refused.json()["errors"][0]["pointer"], "/schema/properties/title/type");
+
+    let schema = r#"{"type": "object", "required": ["title"], "properties": {"year": {"maximum": 9007199254740993}}}"#;
+    let rules = r#"{"create":"true","get":"true","update":"data.open == record.data.open"}"#;
+    let made = routes.ask("PUT", path, &[json, admin], format!(r#"{{"schema":{schema},"rules":{rules}}}"#)).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let text = String::from_utf8(routes.get(path).await.body.to_vec()).unwrap();
+    assert!(text.contains(&format!(r#""schema":{schema},"#)), "to the byte: {text}");
+
+    let records = format!("{path}/records");
+    let refused = routes.send("POST", &records, r#"{"data":{"year":9007199254740994}}"#).await;
+    assert_eq!(refused.problem(), (422, "schema_violation".into()));
+    let places: Vec<_> = refused.json()["errors"].as_array().unwrap().iter().map(|at| at["pointer"].clone()).collect();
+    assert_eq!(places, ["/data", "/data/year"]);
+    let made = routes.send("POST", &records, r#"{"data":{"title":"A","year":9007199254740993,"open":true}}"#).await;
+    assert_eq!(made.status, 201, "{made:?}");
+
+    // The rule looks at what the patch makes of the data: one that breaks the schema makes nothing of it.
+    let merge = [("content-type", "application/merge-patch+json"), ("idempotency-key", "\"k\""), admin];
+    let asked = async |headers: &[(&str, &str)], body: &'static str| {
+        routes.ask("PATCH", made.header("location"), headers, body).await
+    };
+    let ann = routes.account("ann", &[]).await;
+    assert!(!ann.name.is_empty());
+    let ann = format!("Bearer {}", routes.signed_in("ann").await);
+    let anns = [merge[0], merge[1], ("authorization", &*ann)];
+    assert_eq!(asked(&anns[..1], r#"{"title":null}"#).await.problem(), (422, "schema_violation".into()));
+    assert_eq!(asked(&anns[..1], r#"{"open":false}"#).await.problem().0, 401);
+    assert_eq!(asked(&[anns[0], anns[2]], r#"{"open":false}"#).await.problem().0, 403);
+    let patched = asked(&anns, r#"{"year":1}"#).await;
+    assert_eq!(patched.status, 200, "{patched:?}");
+    let other = format!(r#"{{"schema":{{"properties":{{"year":{{"minimum":2}}}}}},"rules":{rules}}}"#);
+    assert_eq!(routes.ask("PUT", path, &[json, admin], other).await.status, 200);
+    assert_eq!(routes.get(made.header("location")).await.body, patched.body, "what was written before is read");
+    assert_eq!(asked(&anns, r#"{"year":1}"#).await.body, patched.body, "and answered to who repeats it");
+    assert_eq!(asked(&anns[..1], r#"{"year":1}"#).await.problem(), (422, "schema_violation".into()));
+}

@@ -11,12 +11,8 @@ use crate::store::Result;
 
 const MAX_INDEXES: usize = 20;
 
-/// Refuses a definition that could not be in force, with every place where it is wrong.
+/// Refuses a definition that could not be in force, with every place where it is wrong; its schema is looked at elsewhere.
 pub(super) fn content(content: &Content) -> Result<()> {
-    if !content.schema.is_empty() {
-        let error = Error::new(Code::Unsupported, "schemas are not supported yet: leave schema out");
-        return Err(error.at("/schema", "is not supported yet"));
-    }
     let mut error = Error::new(Code::InvalidDefinition, "the definition cannot be put in force");
     if content.indexes.len() > MAX_INDEXES {
         return Err(error.at("/indexes", format!("a collection has at most {MAX_INDEXES} indexes")));

@@ -1,6 +1,7 @@
 //! The rules of collections: their definitions, and what a definition may say.
 
 mod check;
+mod schema;
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use skep_proto::{Code, Error, mutation, v1::Rules};
 use uuid::Uuid;
 
+use self::schema::Schemas;
 use crate::{
     condition::Condition,
     listing::{self, PAGE_BYTES, page_size},
@@ -33,17 +35,26 @@ pub struct Content {
 #[derive(Clone)]
 pub struct Collections {
     store: Arc<dyn Store>,
+    schemas: Schemas,
 }
 
 impl Collections {
     /// Over `store`.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, schemas: Schemas::new() }
     }
 
     /// The definition in force.
     pub async fn find(&self, name: &str) -> Result<Arc<Definition>> {
         self.store.definition(name).await?.ok_or_else(|| missing(name))
+    }
+
+    /// Refuses data that does not satisfy the schema of `definition`, if that has one.
+    ///
+    /// # Errors
+    /// `schema_violation`, with places in the data.
+    pub(crate) async fn admit(&self, definition: &Definition, data: &Bytes) -> Result<()> {
+        self.schemas.check(definition, data).await
     }
 
     /// A page of the definitions by name, and the token of the next.
@@ -74,6 +85,7 @@ impl Collections {
         allow_missing: bool,
     ) -> Result<(Definition, bool)> {
         check::content(&content)?;
+        self.schemas.admit(&content.schema).await?;
         let condition = Condition::parse(etag);
         let mut stored = self.store.definition(name).await?.map(|definition| (*definition).clone());
         for _ in 0..ATTEMPTS {

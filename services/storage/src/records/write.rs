@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use super::naming::{Keyed, Named};
 use crate::{
+    collections::Collections,
     condition::{Condition, Judged},
-    store::{Applied, Effect, HISTORY, Key, Next, Note, Result, Row, SOFT_ROW_MICROS, Store, Swap},
+    store::{Applied, Definition, Effect, HISTORY, Key, Next, Note, Result, Row, SOFT_ROW_MICROS, Store, Swap},
 };
 
 /// How often a write that others overtake is judged again.
@@ -41,6 +42,16 @@ impl Turns {
     }
 }
 
+/// Which record is written.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) store: &'a dyn Store,
+    pub(super) collections: &'a Collections,
+    /// Of its collection.
+    pub(super) definition: &'a Definition,
+    pub(super) id: &'a str,
+}
+
 /// The row after a write, and what the write did: on the first attempt or on an earlier one.
 pub(super) struct Written {
     pub(super) row: Row,
@@ -50,16 +61,18 @@ pub(super) struct Written {
 /// Makes the write that `change` says of the record as it stands (`None`: there is none).
 ///
 /// The condition of the write is the row's newest mutation, so `judged` and `change` are judged on what is replaced.
-/// `change` admits only what `condition` does.
+/// `change` admits only what `condition` does. The schema is asked last: who repeats a write is answered whatever it says
+/// by now.
 pub(super) async fn apply(
-    store: &dyn Store,
+    target: Target<'_>,
     turns: &Turns,
-    key: Key<'_>,
     named: Named,
     judged: Judged,
     condition: Condition,
     change: impl Fn(Option<&Row>) -> Result<Next>,
 ) -> Result<Written> {
+    let Target { store, collections, definition, id } = target;
+    let key = Key { collection: definition.uid, id };
     let _turn = turns.take(key).await;
     let mut stored = store.read(key).await?;
     let mut note = None;
@@ -83,7 +96,11 @@ pub(super) async fn apply(
         }
         let alive = stored.as_ref().filter(|row| row.is_alive());
         judged.admit(alive.map(Row::mutation))?;
-        let row = match (&stored, change(alive)?) {
+        let next = change(alive)?;
+        if let Next::Data(data, _) = &next {
+            collections.admit(definition, data).await?;
+        }
+        let row = match (&stored, next) {
             (Some(stored), next) => stored.then(named.mutation, mutation::now(), next),
             (None, Next::Data(data, owner)) => Row::first(named.mutation, mutation::now(), owner, data),
             (None, Next::Deleted) => return Err(Error::new(Code::RecordNotFound, "there is nothing to delete")),
@@ -98,24 +115,34 @@ pub(super) async fn apply(
 
 /// The record as a write of what `change` says would leave it; all that is not data is that of the record as it stands.
 pub(super) async fn preview(
-    store: &dyn Store,
-    key: Key<'_>,
+    target: Target<'_>,
     named: Named,
     judged: Judged,
     change: impl Fn(&Row) -> Result<Bytes>,
 ) -> Result<Row> {
-    let stored = store.read(key).await?;
+    let Target { store, collections, definition, id } = target;
+    let stored = store.read(Key { collection: definition.uid, id }).await?;
     if let Some(effect) = stored.as_ref().and_then(|row| row.effect_of(named.mutation)) {
         return Ok(repeated(stored, effect)?.row);
     }
     let alive = stored.filter(Row::is_alive);
     judged.admit(alive.as_ref().map(Row::mutation))?;
-    let row = alive.ok_or_else(|| missing(key.id))?;
-    Ok(Row { data: change(&row)?, ..row })
+    let row = alive.ok_or_else(|| missing(id))?;
+    let data = change(&row)?;
+    collections.admit(definition, &data).await?;
+    Ok(Row { data, ..row })
 }
 
 /// Makes the record that an idempotency key names. Its row keeps the request's fingerprint for good.
-pub(super) async fn create_keyed(store: &dyn Store, key: Key<'_>, keyed: &Keyed, row: Row) -> Result<Row> {
+///
+/// `fits` is what the schema says of the data: where it refuses nothing is written, and what was made before is answered.
+pub(super) async fn create_keyed(
+    store: &dyn Store,
+    key: Key<'_>,
+    keyed: &Keyed,
+    row: Row,
+    fits: Result<()>,
+) -> Result<Row> {
     if store.noted(keyed.note).await?.is_some() {
         return Err(reused());
     }
@@ -123,9 +150,12 @@ pub(super) async fn create_keyed(store: &dyn Store, key: Key<'_>, keyed: &Keyed,
     let mut expected = None;
     let mut next = row.clone();
     for _ in 0..ATTEMPTS {
-        let stored = match store.swap(key, expected, next.clone()).await? {
-            Swap::Applied => return Ok(next),
-            Swap::Stale(stored) => stored,
+        let stored = match &fits {
+            Err(_) => store.read(key).await?,
+            Ok(()) => match store.swap(key, expected, next.clone()).await? {
+                Swap::Applied => return Ok(next),
+                Swap::Stale(stored) => stored,
+            },
         };
         expected = stored.as_ref().map(Row::mutation);
         next = match stored {
@@ -141,6 +171,7 @@ pub(super) async fn create_keyed(store: &dyn Store, key: Key<'_>, keyed: &Keyed,
             }
             None => row.clone(),
         };
+        fits.clone()?;
     }
     Err(contended())
 }

@@ -31,7 +31,8 @@ pub(super) trait Write: Clone + Send + Sync {
     /// Whether it is admitted, where that is so whatever is stored.
     fn verdict(&self, access: &Access) -> Option<bool>;
 
-    /// Whether it is admitted to what is stored. `overtaken` asks to judge again.
+    /// Whether it is admitted to what is stored. `overtaken` asks to judge again; with `schema_violation` nothing may be
+    /// written, whatever the schema says by then.
     fn admits(
         &self,
         call: &Call,
@@ -78,6 +79,9 @@ pub(super) async fn write<W: Write>(
                 return repeated(call, &access, message, etag().await, refusal).await;
             }
             Err(error) if error.code == Code::Overtaken => continue,
+            Err(error) if error.code == Code::SchemaViolation => {
+                return repeated(call, &access, message, etag().await, error).await;
+            }
             Err(error) => return Err(error),
         }
         let judged = record.map_or_else(|| ABSENT.to_owned(), |record| record.etag);

@@ -102,12 +102,6 @@ pub async fn refuses_a_definition_that_cannot_be_in_force(house: House) {
     let asked = UpdateCollectionRequest { collection: Some(many), allow_missing: true };
     let refused = house.contract.update_collection(Request::new(asked)).await.unwrap_err();
     assert_eq!((refused.code, &*refused.violations[0].pointer), (Code::InvalidDefinition, "/indexes"));
-    // Stored and not enforced it would promise what it does not keep.
-    let schema = Bytes::from_static(b"{}");
-    let collection = Some(Collection { name: house.name.clone(), schema, ..Default::default() });
-    let asked = UpdateCollectionRequest { collection, allow_missing: true };
-    let refused = house.contract.update_collection(Request::new(asked)).await.unwrap_err();
-    assert_eq!((refused.code, &*refused.violations[0].pointer), (Code::Unsupported, "/schema"));
     for name in ["collections/", "collections/Bee", "collections/1", "bees", "collections/a/b"] {
         assert_eq!(house.define(name).await.unwrap_err(), Code::InvalidArgument, "{name}");
     }

@@ -18,6 +18,7 @@ pub mod lists;
 pub mod owned;
 pub mod queries;
 pub mod records;
+pub mod schemas;
 pub mod sessions;
 pub mod writers;
 
@@ -90,6 +91,12 @@ macro_rules! behaviours {
             batches: racing_batches_apply_once;
             batches: takes_a_hundred_writes_of_its_collection;
             batches: tells_of_large_records_what_fits;
+            schemas: is_asked_of_whatever_is_written;
+            schemas: is_refused_if_it_cannot_be_in_force;
+            schemas: changes_nothing_that_is_stored;
+            schemas: a_repetition_is_answered_whatever_the_schema_says;
+            schemas: a_refused_repetition_is_another_write;
+            schemas: data_that_takes_too_long_to_check_is_refused;
             lists: shows_the_newest_first;
             lists: pages_neither_repeat_nor_skip_what_stays;
             lists: agrees_with_get;
