@@ -156,6 +156,17 @@ async fn an_index_serves_filters_and_orders() {
     assert_eq!(stars("order_by=stars%20desc&page_size=3").await, json!([4, 3, 3]));
     let explained = routes.ask("GET", &format!("{reviews}?order_by=stars&explain=true"), &headers, "").await.json();
     assert!(explained["plan"].as_str().unwrap().contains("a range of an index"), "{explained}");
+    // Whether a filter finds what the rule hides shows nowhere.
+    let path = "/v1/collections/reviews/records/hidden";
+    assert_eq!(routes.ask("PUT", path, &headers, r#"{"data":{"author":"Zoe","stars":9}}"#).await.status, 201);
+    for hidden in [9, 7] {
+        let filter = format!("filter=stars%20=%203%20OR%20stars%20=%20{hidden}&page_size=2&order_by=created_at");
+        let page = routes.get(&format!("{reviews}?{filter}")).await.json();
+        assert_eq!(page["records"].as_array().unwrap().len(), 2);
+        let token = page["next_page_token"].as_str().unwrap_or_else(|| panic!("no token behind {hidden}"));
+        let page = routes.get(&format!("{reviews}?{filter}&page_token={token}")).await.json();
+        assert_eq!(page, json!({"records": []}), "{hidden}");
+    }
     // The rule looks at each record, and nobody counts those that it hides.
     assert_eq!(routes.get(&format!("{reviews}?count=true")).await.problem(), (400, "unsupported".into()));
 }

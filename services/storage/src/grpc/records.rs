@@ -46,6 +46,7 @@ impl RecordService for Engine {
                 fields: &asked.read_mask,
                 count: asked.count,
                 explain: asked.explain,
+                always_token: asked.always_token,
             };
             let listed = self.records.list(&asked.parent, &query).await?;
             let records = listed.records.into_iter().map(|record| convert::record(&asked.parent, record)).collect();

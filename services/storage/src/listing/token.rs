@@ -13,9 +13,11 @@ use crate::store::{Position, Result};
 const FORM: u8 = 3;
 const TAG: usize = 16;
 const TIME: usize = 8;
+/// A token's content is filled up to a multiple of so many bytes.
+const STEP: usize = 192;
 /// The longest token: form, tag, time, an id of 128 characters and its length, and a key of 1 KiB whose every byte is
 /// escaped.
-const MAX_CHARS: usize = (1 + TAG + TIME + 1 + 128 + 2 * 1024 + 8) * 4 / 3 + 1;
+const MAX_CHARS: usize = (1 + TAG + TIME + 1 + 128 + 2 + 2 * 1024 + 8 + STEP) * 4 / 3 + 1;
 
 /// A token for what comes after `position` in the listing that `query` names.
 ///
@@ -24,7 +26,10 @@ const MAX_CHARS: usize = (1 + TAG + TIME + 1 + 128 + 2 * 1024 + 8) * 4 / 3 + 1;
 pub(crate) fn encode(query: &[&[u8]], position: &Position) -> Result<String> {
     let Position { key, created_at, id } = position;
     let length = u8::try_from(id.len()).unwrap_or(u8::MAX);
-    let mut sealed = [&created_at.to_be_bytes()[..], &[length], id.as_bytes(), key].concat();
+    let key_length = u16::try_from(key.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let mut sealed = [&created_at.to_be_bytes()[..], &[length], id.as_bytes(), &key_length, key].concat();
+    // Its length tells nothing of a record either.
+    sealed.resize(sealed.len().next_multiple_of(STEP), 0);
     let unsealed = |_| Error::new(Code::Internal, "a page token cannot be sealed");
     seal(query)?.seal_in_place_append_tag(nonce(), Aad::empty(), &mut sealed).map_err(unsealed)?;
     Ok(URL_SAFE_NO_PAD.encode([&[FORM][..], &sealed].concat()))
@@ -42,7 +47,9 @@ pub(crate) fn decode(query: &[&[u8]], token: &str) -> Result<Position> {
     let body = seal(query)?.open_in_place(nonce(), Aad::empty(), &mut sealed).map_err(|_| invalid())?;
     let (time, rest) = body.split_first_chunk::<TIME>().ok_or_else(invalid)?;
     let (length, rest) = rest.split_first().ok_or_else(invalid)?;
-    let (id, key) = rest.split_at_checked((*length).into()).ok_or_else(invalid)?;
+    let (id, rest) = rest.split_at_checked((*length).into()).ok_or_else(invalid)?;
+    let (length, rest) = rest.split_first_chunk::<2>().ok_or_else(invalid)?;
+    let key = rest.get(..u16::from_be_bytes(*length).into()).ok_or_else(invalid)?;
     let id = str::from_utf8(id).map_err(|_| invalid())?.to_owned();
     Ok(Position { key: key.to_owned(), created_at: i64::from_be_bytes(*time), id })
 }

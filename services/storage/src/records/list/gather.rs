@@ -4,7 +4,11 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::{Count, merge::Merge, plan::Plan};
+use super::{
+    Count,
+    merge::{Merge, Step},
+    plan::Plan,
+};
 use crate::{
     listing::PAGE_BYTES,
     store::{Bounds, Position, Result, Row, Store},
@@ -49,10 +53,18 @@ pub(super) async fn page(
     let (begun, mut page, mut bytes) = (Instant::now(), Gathered::default(), 0);
     let mut last = after;
     for _ in 0..LOOKED {
-        let Some((at, row)) = merge.next().await? else { return Ok(page) };
-        if plan.is_over(&row) {
-            return Ok(page);
+        if begun.elapsed() > TIME {
+            break;
         }
+        let (at, row) = match merge.next().await? {
+            Step::Record(_, row) if plan.is_over(&row) => return Ok(page),
+            Step::Record(at, row) => (at, row),
+            Step::Nothing(at) => {
+                last = Some(at);
+                continue;
+            }
+            Step::End => return Ok(page),
+        };
         if plan.admits(&at, &row) {
             bytes += row.data.len();
             if page.records.len() == bounds.records || (bytes > bounds.bytes && !page.records.is_empty()) {
@@ -63,9 +75,6 @@ pub(super) async fn page(
         last = Some(at);
         if page.records.len() == bounds.records && merge.is_at_end() {
             return Ok(page);
-        }
-        if begun.elapsed() > TIME {
-            break;
         }
     }
     page.next = last;
@@ -81,16 +90,20 @@ pub(super) async fn count(store: &dyn Store, collection: Uuid, plan: &Plan) -> R
     let begun = Instant::now();
     let mut merge = Merge::new(store, collection, plan, plan.begin().as_ref(), at_once(plan, COUNT_CHUNK));
     for _ in 0..COUNT_LOOKED {
-        let found = merge.next().await?.filter(|(_, row)| !plan.is_over(row));
-        let Some((at, row)) = found else {
-            count.more = false;
-            break;
-        };
-        if plan.admits(&at, &row) {
-            if count.records == COUNTED {
+        match merge.next().await? {
+            Step::Record(at, row) if !plan.is_over(&row) => {
+                if plan.admits(&at, &row) {
+                    if count.records == COUNTED {
+                        break;
+                    }
+                    count.records += 1;
+                }
+            }
+            Step::Nothing(_) => {}
+            Step::Record(..) | Step::End => {
+                count.more = false;
                 break;
             }
-            count.records += 1;
         }
         if begun.elapsed() > COUNT_TIME {
             break;
@@ -105,7 +118,7 @@ fn at_once(plan: &Plan, wanted: usize) -> Bounds {
     Bounds { records: (2 * wanted / parts).clamp(2, wanted.max(2)), bytes: PAGE_BYTES / parts }
 }
 
-/// What is asked for, if it is so little that it can be sorted; in no order.
+/// What is asked for, if it is so little that it can be sorted.
 async fn few(store: &dyn Store, collection: Uuid, plan: &Plan) -> Result<Option<Vec<(Position, Row)>>> {
     let (mut found, mut left, mut bytes) = (Vec::new(), FEW, 0);
     for lead in plan.few.iter().flatten() {
@@ -130,12 +143,12 @@ async fn few(store: &dyn Store, collection: Uuid, plan: &Plan) -> Result<Option<
             }
         }
     }
+    found.sort_unstable_by(|(a, _), (b, _)| plan.order(a, b));
+    found.dedup_by(|(a, _), (b, _)| a == b);
     Ok(plan.few.is_some().then_some(found))
 }
 
-fn sorted(mut few: Vec<(Position, Row)>, plan: &Plan, after: Option<&Position>, bounds: Bounds) -> Gathered {
-    few.sort_unstable_by(|(a, _), (b, _)| plan.order(a, b));
-    few.dedup_by(|(a, _), (b, _)| a == b);
+fn sorted(few: Vec<(Position, Row)>, plan: &Plan, after: Option<&Position>, bounds: Bounds) -> Gathered {
     let (mut page, mut bytes) = (Gathered::default(), 0);
     let behind = |at: &Position| after.is_none_or(|after| plan.order(after, at).is_lt());
     for (at, row) in few.into_iter().filter(|(at, _)| behind(at)) {

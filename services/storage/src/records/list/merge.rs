@@ -10,6 +10,16 @@ use super::{
 };
 use crate::store::{Access, Bounds, Key, Page, Position, Result, Row, Store};
 
+/// What a [`Merge`] gives.
+pub(super) enum Step {
+    /// A record, and where it stands.
+    Record(Position, Row),
+    /// Nothing more up to here.
+    Nothing(Position),
+    /// Nothing more at all.
+    End,
+}
+
 /// The records of a plan's parts in its order, one after the other; one that several parts lead to is given once.
 pub(super) struct Merge<'a> {
     store: &'a dyn Store,
@@ -27,6 +37,7 @@ struct Part {
     /// Behind what it goes on, if it has begun.
     after: Option<Position>,
     is_at_end: bool,
+    has_begun: bool,
 }
 
 impl<'a> Merge<'a> {
@@ -43,27 +54,31 @@ impl<'a> Merge<'a> {
             found: VecDeque::new(),
             after: after.map(|after| resumed(lead, &plan.by, after)),
             is_at_end: false,
+            has_begun: false,
         };
         let parts = plan.parts.iter().map(part).collect();
         Self { store, collection, plan, parts, last: after.cloned(), bounds }
     }
 
-    /// The next record and where it stands; `None` at the end of all.
-    pub(super) async fn next(&mut self) -> Result<Option<(Position, Row)>> {
+    /// What comes next. A part that gave nothing is not read on at once: it may go so for long.
+    pub(super) async fn next(&mut self) -> Result<Step> {
         loop {
             for part in &mut self.parts {
-                while part.found.is_empty() && !part.is_at_end {
+                if !part.has_begun {
                     part.read(self.store, self.collection, self.plan, self.bounds).await?;
                 }
             }
-            let heads = self.parts.iter_mut().filter(|part| !part.found.is_empty());
-            let first = heads.min_by(|a, b| self.plan.order(&a.found[0].0, &b.found[0].0));
-            let Some((at, row)) = first.and_then(|part| part.found.pop_front()) else { return Ok(None) };
+            let parts = self.parts.iter_mut().filter_map(|part| Some((part.stands(&self.plan.by)?, part)));
+            let Some((at, part)) = parts.min_by(|(a, _), (b, _)| self.plan.order(a, b)) else { return Ok(Step::End) };
+            let Some((at, row)) = part.found.pop_front() else {
+                part.read(self.store, self.collection, self.plan, self.bounds).await?;
+                return Ok(Step::Nothing(at));
+            };
             // A record found by several parts, and one that a part cannot begin behind.
             let is_new = self.last.as_ref().is_none_or(|last| self.plan.order(last, &at).is_lt());
             if is_new {
                 self.last = Some(at.clone());
-                return Ok(Some((at, row)));
+                return Ok(Step::Record(at, row));
             }
         }
     }
@@ -75,20 +90,27 @@ impl<'a> Merge<'a> {
 }
 
 impl Part {
+    /// Where its next record stands, or up to where it has none.
+    fn stands(&self, by: &By) -> Option<Position> {
+        match (self.found.front(), &self.after) {
+            (Some((at, _)), _) => Some(at.clone()),
+            (None, Some(after)) if !self.is_at_end => Some(placed(by, after.clone(), after.created_at)),
+            _ => None,
+        }
+    }
+
     async fn read(&mut self, store: &dyn Store, collection: Uuid, plan: &Plan, bounds: Bounds) -> Result<()> {
         let page = self.lead.read(store, collection, plan.descending, self.after.as_ref(), bounds).await?;
-        (self.is_at_end, self.after) = (page.next.is_none(), page.next);
+        (self.has_begun, self.is_at_end, self.after) = (true, page.next.is_none(), page.next);
+        // Reads of the embedded store wait for nothing, and others want to be served.
+        tokio::task::yield_now().await;
         for (at, row) in page.records {
             // Of those that were written again there are entries.
             let again = row.updated_at != row.created_at;
             if plan.by == By::Update && self.lead == Lead::Created(Access::All) && again {
                 continue;
             }
-            let at = match plan.by {
-                By::Creation => Position { key: Vec::new(), ..at },
-                By::Update => Position { key: sortable(row.updated_at).to_vec(), ..at },
-                By::Field(_) => at,
-            };
+            let at = placed(&plan.by, at, row.updated_at);
             self.found.push_back((at, row));
         }
         Ok(())
@@ -115,6 +137,16 @@ impl Lead {
                 store.scan(collection, access, descending, after, bounds).await
             }
         }
+    }
+}
+
+/// Where a record stands in the whole list, that stands so in a part and was last written then.
+fn placed(by: &By, at: Position, updated_at: i64) -> Position {
+    match by {
+        By::Creation => Position { key: Vec::new(), ..at },
+        // Among those that were written again it stands by that.
+        By::Update if at.key.is_empty() => Position { key: sortable(updated_at).to_vec(), ..at },
+        By::Update | By::Field(_) => at,
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Query<'a> {
     pub count: bool,
     /// Whether the plan is told.
     pub explain: bool,
+    /// Whether there is a token behind every record, also the last.
+    pub always_token: bool,
 }
 
 /// A page of a list.
@@ -89,6 +91,8 @@ impl Records {
         let token = (!query.page_token.is_empty()).then_some(query.page_token);
         let after = token.map(|token| listing::decode(&bound, token)).transpose()?;
         let Gathered { records, next } = gather::page(&*self.store, definition.uid, &plan, after, bounds).await?;
+        let last = records.last().map(|(at, _)| at.clone()).filter(|_| query.always_token);
+        let next = next.or(last);
         let count = if query.count { Some(gather::count(&*self.store, definition.uid, &plan).await?) } else { None };
         let records = records.into_iter().map(|(at, mut row)| {
             if let Some(fields) = &fields {

@@ -27,7 +27,13 @@ pub(super) fn leads(definition: &Definition, expr: &Expr, missing: &mut Vec<Stri
         Expr::Comparison(comparison) => compared(definition, comparison, missing),
         Expr::Or(parts) => {
             let found: Vec<_> = parts.iter().map(|part| leads(definition, part, missing)).collect();
-            found.into_iter().collect::<Option<Vec<_>>>().map(|found| found.concat())
+            let mut leads: Vec<Lead> = Vec::new();
+            for lead in found.into_iter().collect::<Option<Vec<_>>>()?.concat() {
+                if !leads.contains(&lead) {
+                    leads.push(lead);
+                }
+            }
+            Some(leads)
         }
         Expr::And(parts) => {
             let found = parts.iter().filter_map(|part| leads(definition, part, missing));

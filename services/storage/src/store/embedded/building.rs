@@ -15,6 +15,8 @@ use crate::store::{Definition, Index, IndexState, Key, Row};
 
 /// Records that one step of building looks at, so that no commit is long.
 const STEP: usize = 500;
+/// Bytes of rows after which a step of building ends.
+const BYTES: usize = 4 << 20;
 
 impl Tables<'_> {
     /// Puts the entries of `new` in the place of those of `old`.
@@ -70,7 +72,7 @@ impl Tables<'_> {
         let indexes = Indexes::of(definition.indexes.iter().filter(|index| index.id == id));
         let end = keys::behind(uid.as_bytes());
         let start = if after.is_empty() { Bound::Included(&uid.as_bytes()[..]) } else { Bound::Excluded(&after[..]) };
-        let (mut looked, mut last) = (0, None);
+        let (mut looked, mut bytes, mut last) = (0, 0, None);
         for entry in self.records.range::<&[u8]>((start, Bound::Excluded(&end[..])))?.take(STEP) {
             let (place, row) = entry?;
             let at = keys::position(place.value(), keys::COLLECTION, 0);
@@ -81,6 +83,10 @@ impl Tables<'_> {
                 }
             }
             (looked, last) = (looked + 1, Some(place.value().to_vec()));
+            bytes += row.value().len();
+            if bytes > BYTES {
+                break;
+            }
         }
         match &last {
             Some(last) => drop(self.building.insert(&building[..], &last[..])?),
