@@ -51,12 +51,10 @@ async fn over_grpc() -> (TempDir, Arc<dyn Contract>) {
 
 mod embedded {
     storage::conformance!(super::in_process());
-    storage::query_behaviours!(conformance_tests, super::in_process());
 }
 
 mod grpc {
     storage::conformance!(super::over_grpc());
-    storage::query_behaviours!(conformance_tests, super::over_grpc());
 }
 
 #[test]

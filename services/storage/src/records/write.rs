@@ -105,7 +105,7 @@ pub(super) async fn apply(
             (None, Next::Data(data, owner)) => Row::first(named.mutation, mutation::now(), owner, data),
             (None, Next::Deleted) => return Err(Error::new(Code::RecordNotFound, "there is nothing to delete")),
         };
-        match store.swap(key, stored.as_ref().map(Row::mutation), row.clone()).await? {
+        match store.swap(key, stored.as_ref(), row.clone()).await? {
             Swap::Applied => return Ok(Written { effect: row.history[0].effect, row }),
             Swap::Stale(current) => stored = current,
         }
@@ -147,20 +147,19 @@ pub(super) async fn create_keyed(
         return Err(reused());
     }
     let row = Row { fingerprint: Some(keyed.fingerprint), ..row };
-    let mut expected = None;
+    let mut before = None;
     let mut next = row.clone();
     for _ in 0..ATTEMPTS {
         let stored = match &fits {
             Err(_) => store.read(key).await?,
-            Ok(()) => match store.swap(key, expected, next.clone()).await? {
+            Ok(()) => match store.swap(key, before.as_ref(), next.clone()).await? {
                 Swap::Applied => return Ok(next),
                 Swap::Stale(stored) => stored,
             },
         };
-        expected = stored.as_ref().map(Row::mutation);
-        next = match stored {
-            Some(stored) if stored.fingerprint == row.fingerprint => {
-                return Ok(repeated(Some(stored), Effect::Created)?.row);
+        next = match &stored {
+            Some(made) if made.fingerprint == row.fingerprint => {
+                return Ok(repeated(stored, Effect::Created)?.row);
             }
             Some(stored) if stored.fingerprint.is_some() => return Err(reused()),
             Some(stored) if stored.is_alive() => return Err(exists(key.id)),
@@ -171,6 +170,7 @@ pub(super) async fn create_keyed(
             }
             None => row.clone(),
         };
+        before = stored;
         fits.clone()?;
     }
     Err(contended())

@@ -48,3 +48,8 @@ pub enum EntryKind {
     /// An array of too many different elements; without a key.
     Many = 3,
 }
+
+/// A time as bytes in its order.
+pub(crate) fn sortable(time: i64) -> [u8; 8] {
+    (time ^ i64::MIN).to_be_bytes()
+}

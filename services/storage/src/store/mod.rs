@@ -12,12 +12,14 @@ mod codec;
 pub mod conformance;
 mod definition;
 pub mod embedded;
+mod indexing;
 mod row;
 
 use async_trait::async_trait;
 use skep_proto::Error;
 use uuid::Uuid;
 
+pub(crate) use access::sortable;
 pub use access::{Access, EntryKind, Position, Slice};
 pub use account::{Account, AccountStore, DELETED_ACCOUNT_MICROS, MARGIN, MAX_LIFETIME, Session, Stage};
 pub use definition::{Definition, Index, IndexState};
@@ -84,11 +86,11 @@ pub trait Store: AccountStore {
     /// `collection_not_found` once the collection is dropped.
     async fn insert(&self, key: Key<'_>, row: Row) -> Result<()>;
 
-    /// Writes the row if the stored one's newest mutation is `expected` (`None`: there is no row).
+    /// Writes the row if the newest mutation of the stored one is that of `before` (`None`: there is no row).
     ///
     /// # Errors
     /// `collection_not_found` once the collection is dropped.
-    async fn swap(&self, key: Key<'_>, expected: Option<Uuid>, row: Row) -> Result<Swap<Row>>;
+    async fn swap(&self, key: Key<'_>, before: Option<&Row>, row: Row) -> Result<Swap<Row>>;
 
     /// The live records of a collection to which `access` leads, after `after` in its order, or the other way round if
     /// `descending`. What it costs does not grow with the records to which it does not lead.

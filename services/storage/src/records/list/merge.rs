@@ -5,10 +5,10 @@ use std::{cmp::Ordering, collections::VecDeque};
 use uuid::Uuid;
 
 use super::{
-    plan::{By, Plan, sortable},
+    plan::{By, Plan},
     serve::Lead,
 };
-use crate::store::{Access, Bounds, Key, Page, Position, Result, Row, Store};
+use crate::store::{Access, Bounds, Key, Page, Position, Result, Row, Store, sortable};
 
 /// What a [`Merge`] gives.
 pub(super) enum Step {

@@ -6,7 +6,7 @@ use query::{Comparison, Expr, Filter, Literal, Op, Order, Own, Path};
 use skep_proto::{Code, Error};
 
 use super::serve::{self, Lead};
-use crate::store::{Access, Definition, IndexState, Position, Result, Row};
+use crate::store::{Access, Definition, IndexState, Position, Result, Row, sortable};
 
 /// Parts of a plan: each may hold a record of 1 MiB.
 const MAX_PARTS: usize = 128;
@@ -192,11 +192,6 @@ impl Plan {
         };
         Position { key, ..at }
     }
-}
-
-/// A time as bytes in its order.
-pub(super) fn sortable(time: i64) -> [u8; 8] {
-    (time ^ i64::MIN).to_be_bytes()
 }
 
 /// For the administrator who asks why a list is slow.

@@ -2,6 +2,8 @@
 
 use tokio::sync::watch;
 
+use super::watched::Pace;
+
 /// How many statements a store still sends. Before the next one it stands still, and nothing of it goes on until it is
 /// given more: to drop it then is what the end of its process would be there. Clones share what is left.
 #[derive(Clone, Debug)]
@@ -9,16 +11,23 @@ pub struct Lifetime {
     left: watch::Sender<i64>,
     /// Answers that still come before one is lost; below 0 it was.
     answers: watch::Sender<i64>,
+    /// How its indexes change.
+    pub(super) pace: Pace,
 }
 
 impl Default for Lifetime {
     /// Without end.
     fn default() -> Self {
-        Self { left: watch::Sender::new(i64::MAX), answers: watch::Sender::new(i64::MAX) }
+        Self { left: watch::Sender::new(i64::MAX), answers: watch::Sender::new(i64::MAX), pace: Pace::default() }
     }
 }
 
 impl Lifetime {
+    /// Without end, of a store whose indexes change at this pace.
+    pub fn at(pace: Pace) -> Self {
+        Self { pace, ..Self::default() }
+    }
+
     /// From here on it sends so many statements, and those before which it stands.
     pub fn ends_after(&self, statements: u32) {
         self.left.send_replace(statements.into());

@@ -1,5 +1,6 @@
 //! The connected database: runs the statements, and tells their failures.
 
+use futures_util::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use scylla::{deserialize::row::DeserializeRow, serialize::row::SerializeRow, statement::prepared::PreparedStatement};
 use skep_proto::Code;
 
@@ -7,16 +8,29 @@ use super::{
     contention::step_aside,
     errors::{Failures, damaged, is_ours},
     filling::Filling,
+    indexed::Crowding,
     known::Known,
     session::{Link, applied},
     settings::Settings,
     statements::Statements,
+    watched::{Pace, Watched},
     windows::Noted,
 };
 use crate::store::Result;
 
 /// How often it is asked what became of a write.
 const SETTLEMENTS: u32 = 4;
+
+/// Statements of one task that are sent at once.
+const AT_ONCE: usize = 16;
+
+/// What all of them give, in their order.
+pub(super) fn all<'f, T: Send + 'f>(
+    futures: impl IntoIterator<Item = impl Future<Output = Result<T>> + Send + 'f>,
+) -> BoxFuture<'f, Result<Vec<T>>> {
+    let futures: Vec<_> = futures.into_iter().collect();
+    stream::iter(futures).buffered(AT_ONCE).try_collect().boxed()
+}
 
 /// A session on a schema that is complete, and what this process knows of the rows.
 pub(super) struct Database {
@@ -25,6 +39,9 @@ pub(super) struct Database {
     pub(super) known: Known,
     pub(super) noted: Noted,
     pub(super) filling: Filling,
+    pub(super) crowding: Crowding,
+    pub(super) watched: Watched,
+    pub(super) pace: Pace,
     failures: Failures,
 }
 
@@ -33,12 +50,19 @@ impl Database {
     pub(super) async fn open(link: Link, settings: &Settings) -> anyhow::Result<Self> {
         super::schema::migrate(&link, settings).await?;
         let statements = Statements::prepare(&link.session, &link.profiles).await?;
+        #[cfg(feature = "conformance")]
+        let pace = link.lifetime.pace;
+        #[cfg(not(feature = "conformance"))]
+        let pace = Pace::default();
         Ok(Self {
             link,
             statements,
             known: Known::default(),
             noted: Noted::default(),
             filling: Filling::default(),
+            crowding: Crowding::default(),
+            watched: Watched::default(),
+            pace,
             failures: Failures::default(),
         })
     }

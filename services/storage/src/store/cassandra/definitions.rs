@@ -10,12 +10,12 @@ use uuid::Uuid;
 
 use super::{
     contention::step_aside,
-    database::{Database, Outcome},
+    database::{Database, Outcome, all},
     errors::unavailable,
     known::Collection,
     place::{Regime, Regimes},
 };
-use crate::store::{Definition, Result, Swap, codec};
+use crate::store::{Definition, IndexState, Result, Swap, codec};
 
 /// A definition that was read longer ago is read again before it is used.
 const LEASE: Duration = Duration::from_secs(3);
@@ -30,14 +30,14 @@ struct Stored {
     closing: Option<Uuid>,
 }
 
-impl Stored {
-    fn collection(self, read_at: Instant) -> Result<Collection> {
-        let definition = Arc::new(codec::decode_definition(&self.definition)?);
-        Ok(Collection::new(definition, Regimes(self.regimes), self.closing, read_at))
-    }
-}
-
 impl Database {
+    async fn read(&self, stored: Stored, read_at: Instant) -> Result<Collection> {
+        let definition = codec::decode_definition(&stored.definition)?;
+        let known = self.known.get(&definition.name);
+        let maps = self.maps(&definition, known.as_deref()).await?;
+        Ok(Collection::new(definition, maps, Regimes(stored.regimes), stored.closing, read_at))
+    }
+
     /// The collection, as it is or was within the lease.
     pub(super) async fn collection(&self, name: &str) -> Result<Option<Arc<Collection>>> {
         match self.known.get(name).filter(|known| known.age() < LEASE) {
@@ -50,7 +50,11 @@ impl Database {
     pub(super) async fn read_collection(&self, name: &str) -> Result<Option<Arc<Collection>>> {
         let read_at = Instant::now();
         let stored = self.row::<Stored>(&self.statements.definition_read, (REALM, name)).await?;
-        Ok(self.known.keep(name, read_at, stored.map(|stored| stored.collection(read_at)).transpose()?))
+        let collection = match stored {
+            Some(stored) => Some(self.read(stored, read_at).await?),
+            None => None,
+        };
+        Ok(self.known.keep(name, read_at, collection))
     }
 
     /// The collection as it is, after whatever was under way is decided.
@@ -58,7 +62,10 @@ impl Database {
         let read_at = Instant::now();
         let stored = self.settle::<Stored>(&self.statements.definition_settle, (REALM, name)).await?;
         self.known.forget(name);
-        stored.map(|stored| stored.collection(read_at)).transpose()
+        match stored {
+            Some(stored) => Ok(Some(self.read(stored, read_at).await?)),
+            None => Ok(None),
+        }
     }
 
     /// The collection of that uid.
@@ -79,17 +86,27 @@ impl Database {
     pub(super) async fn collections(&self, after: &str, limit: usize) -> Result<Vec<Arc<Definition>>> {
         let (read_at, limit) = (Instant::now(), i32::try_from(limit).unwrap_or(i32::MAX));
         let stored = self.rows::<Stored>(&self.statements.definition_slice, (REALM, after, limit)).await?;
-        stored.into_iter().map(|stored| Ok(stored.collection(read_at)?.definition)).collect()
+        let read = stored.into_iter().map(|stored| async move { Ok(self.read(stored, read_at).await?.definition) });
+        all(read).await
     }
 
     /// Writes a definition where the stored one's `etag` is `expected`.
     pub(super) async fn write_definition(
         &self,
         expected: Option<Uuid>,
-        definition: &Definition,
+        mut definition: Definition,
     ) -> Result<Swap<Definition>> {
-        let name = &definition.name;
-        let known = self.collection(name).await?;
+        let name = &definition.name.clone();
+        let is_expected = |known: &Arc<Collection>| Some(known.definition.etag) == expected;
+        let known = match self.collection(name).await?.filter(is_expected) {
+            None if expected.is_some() => self.read_collection(name).await?,
+            known => known,
+        };
+        self.note_changed(known.as_deref(), &definition).await?;
+        if expected.is_none() {
+            // It has no records yet.
+            definition.indexes.iter_mut().for_each(|index| index.state = IndexState::Ready);
+        }
         let mut regimes = known.map(|known| known.regimes.clone());
         let _turn = self.known.turn().await;
         for attempt in 0..ATTEMPTS {

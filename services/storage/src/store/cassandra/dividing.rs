@@ -44,7 +44,7 @@ impl Database {
             return Ok(());
         }
         // Each process that writes to a window has noted it.
-        let windows = self.windows(uid, i64::MAX).await?;
+        let windows = self.windows(uid, i64::MAX, true).await?;
         let processes = windows.first().map_or(1, |window| window.notes().max(1) as u64);
         if watched {
             self.filling.watch_anew(uid);

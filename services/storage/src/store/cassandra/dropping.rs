@@ -12,7 +12,7 @@ use super::{
     errors::unavailable,
     known::{ACKNOWLEDGED, Collection},
 };
-use crate::store::{Access, Bounds, Definition, Dropped, Result};
+use crate::store::{Access, Bounds, Definition, Dropped, Result, Row};
 
 const ATTEMPTS: u32 = 6;
 /// Beyond [`ACKNOWLEDGED`], for the answer that is on its way.
@@ -62,13 +62,20 @@ impl Database {
     }
 
     /// Whether a write that was admitted under `collection` can be acknowledged now that it is made.
-    pub(super) async fn confirm(&self, collection: &Collection) -> Result<()> {
+    ///
+    /// Indexes of which the write did not know find its record then.
+    pub(super) async fn confirm(&self, collection: &Collection, id: &str, row: &Row) -> Result<()> {
         if collection.covers_acknowledgement() {
             return Ok(());
         }
         let now = self.read_collection(&collection.definition.name).await?;
         match now.filter(|now| now.definition.uid == collection.definition.uid) {
-            Some(now) if now.closing.is_none() => Ok(()),
+            Some(now) if now.closing.is_none() => {
+                if now.maps != collection.maps {
+                    self.index(id, &now, row, now.entries(row).iter()).await?;
+                }
+                Ok(())
+            }
             Some(_) => Err(closing()),
             None => Err(Error::new(Code::CollectionNotFound, "the collection was deleted")),
         }
@@ -77,7 +84,7 @@ impl Database {
     async fn is_empty(&self, collection: &Collection) -> Result<bool> {
         let mut after = None;
         loop {
-            let page = self.list(collection, &Access::All, after.as_ref(), ANY).await?;
+            let page = self.list(collection, &Access::All, true, after.as_ref(), ANY).await?;
             match (page.records.is_empty(), page.next) {
                 (true, None) => return Ok(true),
                 (true, next) => after = next,
@@ -119,6 +126,9 @@ impl Database {
         // Before the definition goes, so that a crash between leaves a note too many; whoever clears away looks.
         let values = (REALM, definition.uid, &definition.name, &collection.regimes.0, mutation::now());
         self.run(&self.statements.dropped_note, values).await?;
+        for index in collection.maps.keys() {
+            self.note_work(definition, *index).await?;
+        }
         let _turn = self.known.turn().await;
         for attempt in 0..ATTEMPTS {
             step_aside(attempt).await;

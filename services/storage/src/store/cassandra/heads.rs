@@ -8,7 +8,7 @@ use super::{
     database::{Database, Outcome},
     entries::fingerprint,
     errors::unavailable,
-    place::Regimes,
+    known::Collection,
     rows::{Stored, version},
 };
 use crate::store::{HISTORY, Key, Result, Row, SOFT_ROW_MICROS, Swap, codec};
@@ -35,10 +35,11 @@ impl Database {
     pub(super) async fn decide(
         &self,
         key: Key<'_>,
-        regimes: &Regimes,
-        expected: Option<Uuid>,
+        collection: &Collection,
+        before: Option<&Row>,
         row: &Row,
     ) -> Result<Swap<Row>> {
+        let expected = before.map(Row::mutation);
         // A fresh record has no head until it is written again.
         let mut condition = expected.filter(|mutation| Uuid::try_parse(key.id).ok() != Some(*mutation));
         let mut unknown = false;
@@ -50,7 +51,7 @@ impl Database {
             unknown |= outcome == Outcome::Unknown;
             let head = match outcome {
                 Outcome::Applied => {
-                    self.copy(key, regimes, row).await?;
+                    self.copy(key, collection, before, row).await?;
                     return Ok(Swap::Applied);
                 }
                 Outcome::Refused => self.head(key).await?,
@@ -71,7 +72,7 @@ impl Database {
                 condition = expected;
                 continue;
             }
-            self.copy(key, regimes, &head).await?;
+            self.copy(key, collection, None, &head).await?;
             return Ok(Swap::Stale(Some(head)));
         }
         Err(unavailable())

@@ -12,8 +12,8 @@ use std::{
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-use super::place::Regimes;
-use crate::store::Definition;
+use super::{maps::Maps, place::Regimes};
+use crate::store::{Definition, indexing::Indexes};
 
 /// A write is acknowledged only under a definition that was read less long ago: whoever drops a collection waits so
 /// long, and then sees every write that was.
@@ -46,6 +46,8 @@ struct Entry {
 pub(super) struct Collection {
     pub(super) definition: Arc<Definition>,
     pub(super) regimes: Regimes,
+    pub(super) indexes: Indexes,
+    pub(super) maps: Maps,
     /// Names an attempt to drop it, under way since the time that this UUIDv7 tells.
     pub(super) closing: Option<Uuid>,
     read_at: Instant,
@@ -54,8 +56,19 @@ pub(super) struct Collection {
 }
 
 impl Collection {
-    pub(super) fn new(definition: Arc<Definition>, regimes: Regimes, closing: Option<Uuid>, read_at: Instant) -> Self {
-        Self { definition, regimes, closing, read_at, heaviest: Arc::new(UNSEEN.into()) }
+    /// What was read at `read_at`.
+    pub(super) fn new(
+        mut definition: Definition,
+        maps: Maps,
+        regimes: Regimes,
+        closing: Option<Uuid>,
+        read_at: Instant,
+    ) -> Self {
+        for index in &mut definition.indexes {
+            index.state = maps.get(&index.id).map_or(index.state, |map| map.state());
+        }
+        let (indexes, heaviest) = (Indexes::of(&definition.indexes), Arc::new(UNSEEN.into()));
+        Self { definition: Arc::new(definition), regimes, indexes, maps, closing, read_at, heaviest }
     }
 
     /// How long ago it was read.
@@ -139,7 +152,7 @@ mod tests {
 
     fn read(uid: Uuid, read_at: Instant) -> Collection {
         let definition = Definition { uid, ..Definition::default() };
-        Collection::new(Arc::new(definition), Regimes::default(), None, read_at)
+        Collection::new(definition, Maps::default(), Regimes::default(), None, read_at)
     }
 
     #[test]

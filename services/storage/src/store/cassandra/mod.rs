@@ -3,6 +3,7 @@
 //! The model is in `docs/decisions/cassandra-model.md`; each file here holds the statements of one of its tables.
 
 mod accounts;
+mod building;
 mod claims;
 mod contention;
 #[cfg(feature = "conformance")]
@@ -14,19 +15,27 @@ mod dropping;
 mod entries;
 mod errors;
 mod filling;
+mod gathered;
 mod heads;
+mod indexed;
 mod known;
+mod leaves;
 mod list;
+mod maps;
 mod notes;
 mod owned;
 mod place;
 mod rows;
 mod schema;
+mod seek;
 mod session;
 mod settings;
+mod splitting;
 mod statements;
 mod sweep;
+mod watched;
 mod windows;
+mod work;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -38,13 +47,13 @@ use skep_proto::{Code, Error};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
-#[cfg(feature = "conformance")]
-pub use self::crash::Lifetime;
 pub(crate) use self::settings::SETTINGS;
 pub use self::settings::{
     CASSANDRA_HOSTS, CASSANDRA_KEYSPACE, CASSANDRA_PASSWORD, CASSANDRA_REPLICATION_FACTOR, CASSANDRA_TLS_CA,
     CASSANDRA_USERNAME, Keyspace, Settings,
 };
+#[cfg(feature = "conformance")]
+pub use self::{crash::Lifetime, watched::Pace};
 use self::{database::Database, session::Link};
 use super::{Access, Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Swap};
 
@@ -95,7 +104,7 @@ impl Cassandra {
                 tokio::time::sleep(BETWEEN_TRIES).await;
             };
             tracing::info!(keyspace = %settings.keyspace, "connected to cassandra");
-            database.keep_divided().await;
+            tokio::join!(database.keep_divided(), database.keep_indexed());
         };
         Ok(Self { database, _connecting: AbortOnDropHandle::new(tokio::spawn(connecting)) })
     }
@@ -115,21 +124,21 @@ impl Store for Cassandra {
     async fn read(&self, key: Key<'_>) -> Result<Option<Row>> {
         let database = self.database()?;
         let collection = database.collection_of(key.collection).await?;
-        database.find(key, &collection.regimes).await
+        database.find(key, &collection).await
     }
 
     async fn insert(&self, key: Key<'_>, row: Row) -> Result<()> {
         let database = self.database()?;
         let collection = database.admit(key.collection).await?;
-        database.copy(key, &collection.regimes, &row).await?;
-        database.confirm(&collection).await
+        database.copy(key, &collection, None, &row).await?;
+        database.confirm(&collection, key.id, &row).await
     }
 
-    async fn swap(&self, key: Key<'_>, expected: Option<Uuid>, row: Row) -> Result<Swap<Row>> {
+    async fn swap(&self, key: Key<'_>, before: Option<&Row>, row: Row) -> Result<Swap<Row>> {
         let database = self.database()?;
         let collection = database.admit(key.collection).await?;
-        let swapped = database.decide(key, &collection.regimes, expected, &row).await?;
-        database.confirm(&collection).await?;
+        let swapped = database.decide(key, &collection, before, &row).await?;
+        database.confirm(&collection, key.id, &row).await?;
         Ok(swapped)
     }
 
@@ -143,10 +152,7 @@ impl Store for Cassandra {
     ) -> Result<Page> {
         let database = self.database()?;
         let known = database.collection_of(collection).await?;
-        if !descending {
-            return Err(Error::new(Code::Unsupported, "on Cassandra lists are served newest first alone so far"));
-        }
-        database.list(&known, access, after, bounds).await
+        database.list(&known, access, descending, after, bounds).await
     }
 
     async fn noted(&self, key: Uuid) -> Result<Option<Note>> {
@@ -167,7 +173,7 @@ impl Store for Cassandra {
     }
 
     async fn define(&self, expected: Option<Uuid>, definition: Definition) -> Result<Swap<Definition>> {
-        self.database()?.write_definition(expected, &definition).await
+        self.database()?.write_definition(expected, definition).await
     }
 
     async fn drop_collection(&self, definition: &Definition, force: bool) -> Result<Dropped> {

@@ -13,14 +13,18 @@ use uuid::Uuid;
 
 use super::{
     database::Database,
-    list::{At, Found, Step},
+    gathered::Found,
+    list::Step,
     place::Regimes,
     rows::{Stored, stamp},
 };
-use crate::store::{Key, Result, Row, SOFT_ROW_MICROS};
+use crate::store::{Key, Position, Result, Row, SOFT_ROW_MICROS};
 
 /// Partitions that share the lists of a collection: of ten million, each has less than 40 MB.
 pub(super) const PARTS: i32 = 16;
+
+/// A creation and an id.
+type At = (i64, String);
 
 /// The records of an account in a collection.
 #[derive(Clone, Copy, Debug)]
@@ -71,11 +75,13 @@ impl Database {
         list: List<'_>,
         regimes: &Regimes,
         window: i64,
-        (created_at, id): &At,
+        descending: bool,
+        from: &Position,
         limit: usize,
     ) -> Result<Step> {
-        let values = (list.id, window, created_at, id, i32::try_from(limit).unwrap_or(i32::MAX));
-        let noted: Vec<At> = self.rows(&self.statements.owned_slice, values).await?;
+        let values = (list.id, window, from.created_at, &from.id, i32::try_from(limit).unwrap_or(i32::MAX));
+        let statements = (&self.statements.owned_slice, &self.statements.owned_slice_up);
+        let noted: Vec<At> = self.rows(if descending { statements.0 } else { statements.1 }, values).await?;
         let mut shards = BTreeMap::<i32, Vec<&At>>::new();
         for at in &noted {
             shards.entry(regimes.place(at.0, &at.1).shard).or_default().push(at);
@@ -91,12 +97,13 @@ impl Database {
         let (mut found, mut strays) = (Found::new(), Vec::new());
         for at in &noted {
             match rows.remove(at) {
-                Some(row) if row.owner.as_deref() == Some(list.owner) => found.push((at.1.clone(), row)),
+                Some(row) if row.owner.as_deref() == Some(list.owner) => found.push((position(at), row)),
                 _ => strays.push(self.remove_stray(list, regimes, at)),
             }
         }
         try_join_all(strays).await?;
-        Ok(Step { found, known: noted.last().filter(|_| noted.len() == limit).cloned(), is_empty: noted.is_empty() })
+        let known = noted.last().filter(|_| noted.len() == limit).map(position);
+        Ok(Step { found, known, is_empty: noted.is_empty() })
     }
 
     /// Takes out of the list what its row does not show, if the head tells that it never will.
@@ -111,4 +118,8 @@ impl Database {
         };
         self.disown(id, list, regimes, *created_at, stamp).await
     }
+}
+
+fn position((created_at, id): &At) -> Position {
+    Position { created_at: *created_at, id: id.clone(), ..Position::default() }
 }

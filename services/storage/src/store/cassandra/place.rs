@@ -22,10 +22,7 @@ pub(super) struct Place {
 impl Regimes {
     /// The place of the record `id` that was created at `created_at`.
     pub(super) fn place(&self, created_at: i64, id: &str) -> Place {
-        let digest = Sha256::digest(id);
-        let hash = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
-        let shard = i64::from(hash) % i64::from(self.of(created_at).2);
-        Place { window: self.window(created_at), shard: i32::try_from(shard).unwrap_or(0) }
+        Place { window: self.window(created_at), shard: shard(id, self.of(created_at).2) }
     }
 
     /// The window of that time.
@@ -56,6 +53,13 @@ impl Regimes {
         let next = self.0.partition_point(|(from, ..)| *from <= time);
         &self.0[next.saturating_sub(1)]
     }
+}
+
+/// Which of so many shards has the record `id`.
+pub(super) fn shard(id: &str, shards: i32) -> i32 {
+    let digest = Sha256::digest(id);
+    let hash = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
+    i32::try_from(i64::from(hash) % i64::from(shards)).unwrap_or(0)
 }
 
 #[cfg(test)]

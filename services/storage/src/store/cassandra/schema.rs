@@ -14,7 +14,7 @@ use super::{
 };
 
 /// What each version adds to the one before. Never changed once released; each may be made twice.
-const MIGRATIONS: &[&[&str]] = &[RECORDS, ACCOUNTS, OWNERS];
+const MIGRATIONS: &[&[&str]] = &[RECORDS, ACCOUNTS, OWNERS, INDEXES];
 
 const RECORDS: &[&str] = &[
     // Leveled, because a get asks one partition and an update leaves an older copy in another file: a read finds
@@ -53,6 +53,19 @@ const OWNERS: &[&str] = &[
      PRIMARY KEY ((list, window), created_at, id)) \
      WITH CLUSTERING ORDER BY (created_at DESC, id DESC) AND gc_grace_seconds = 10800",
     "CREATE TABLE IF NOT EXISTS owners (collection uuid, part int, list uuid, PRIMARY KEY ((collection, part), list))",
+];
+
+const INDEXES: &[&str] = &[
+    // Newest first, as most lists are. An entry that comes back is checked like any other.
+    "CREATE TABLE IF NOT EXISTS index_entries (leaf uuid, shard int, key blob, created_at bigint, id text, stamp bigint, \
+     PRIMARY KEY ((leaf, shard), key, created_at, id)) \
+     WITH CLUSTERING ORDER BY (key DESC, created_at DESC, id DESC) AND gc_grace_seconds = 10800 \
+     AND compaction = {'class': 'LeveledCompactionStrategy'}",
+    "CREATE TABLE IF NOT EXISTS index_maps (collection uuid, field uuid, version uuid, \
+     leaves frozen<list<frozen<tuple<blob, blob, uuid, tinyint>>>>, looked bigint, \
+     copied frozen<tuple<blob, bigint, text>>, PRIMARY KEY (collection, field))",
+    "CREATE TABLE IF NOT EXISTS index_work (realm text, field uuid, note uuid, collection uuid, name text, since bigint, \
+     PRIMARY KEY (realm, field, note))",
 ];
 
 /// A holder that died is waited for no longer.

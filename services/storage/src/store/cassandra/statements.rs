@@ -37,6 +37,7 @@ statements! {
     entry_delete: repeatable, "DELETE FROM record_entries USING TIMESTAMP ? WHERE collection = ? AND window = ? AND shard = ? AND created_at = ? AND id = ?";
     entry_read: repeatable, concat!("SELECT ", columns!(), " FROM record_entries WHERE collection = ? AND window = ? AND shard = ? AND created_at = ? AND id = ?");
     entry_slice: repeatable, concat!("SELECT ", columns!(), " FROM record_entries WHERE collection = ? AND window = ? AND shard = ? AND (created_at, id) < (?, ?) LIMIT ?");
+    entry_slice_up: repeatable, concat!("SELECT ", columns!(), " FROM record_entries WHERE collection = ? AND window = ? AND shard = ? AND (created_at, id) > (?, ?) ORDER BY created_at ASC, id ASC LIMIT ?");
     entry_names: repeatable, "SELECT created_at, id, version FROM record_entries WHERE collection = ? AND window = ? AND shard = ? LIMIT ?";
     entry_clear: repeatable, "DELETE FROM record_entries WHERE collection = ? AND window = ? AND shard = ? AND (created_at, id) >= (?, ?)";
     entry_some: repeatable, concat!("SELECT ", columns!(), " FROM record_entries WHERE collection = ? AND window = ? AND shard = ? AND (created_at, id) IN ?");
@@ -50,16 +51,34 @@ statements! {
 
     window_note: repeatable, "INSERT INTO windows (collection, window, note) VALUES (?, ?, ?)";
     window_slice: repeatable, "SELECT window, note FROM windows WHERE collection = ? AND window < ? LIMIT ?";
+    window_slice_up: repeatable, "SELECT window, note FROM windows WHERE collection = ? AND window > ? ORDER BY window ASC, note DESC LIMIT ?";
     window_clear: repeatable, "DELETE FROM windows WHERE collection = ? AND window = ? AND note = ?";
     windows_clear: repeatable, "DELETE FROM windows WHERE collection = ?";
 
     owned_write: repeatable, "INSERT INTO owned (list, window, created_at, id) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
     owned_delete: repeatable, "DELETE FROM owned USING TIMESTAMP ? WHERE list = ? AND window = ? AND created_at = ? AND id = ?";
     owned_slice: repeatable, "SELECT created_at, id FROM owned WHERE list = ? AND window = ? AND (created_at, id) < (?, ?) LIMIT ?";
+    owned_slice_up: repeatable, "SELECT created_at, id FROM owned WHERE list = ? AND window = ? AND (created_at, id) > (?, ?) ORDER BY created_at ASC, id ASC LIMIT ?";
     owned_clear: repeatable, "DELETE FROM owned WHERE list = ? AND window = ?";
     list_note: repeatable, "INSERT INTO owners (collection, part, list) VALUES (?, ?, ?)";
     list_slice: repeatable, "SELECT list FROM owners WHERE collection = ? AND part = ? LIMIT ?";
     lists_clear: repeatable, "DELETE FROM owners WHERE collection = ? AND part = ? AND list <= ?";
+
+    index_write: repeatable, "INSERT INTO index_entries (leaf, shard, key, created_at, id, stamp) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
+    index_delete: repeatable, "DELETE FROM index_entries USING TIMESTAMP ? WHERE leaf = ? AND shard = ? AND key = ? AND created_at = ? AND id = ?";
+    index_slice: repeatable, "SELECT key, created_at, id, stamp FROM index_entries WHERE leaf = ? AND shard = ? AND (key, created_at, id) < (?, ?, ?) AND (key, created_at, id) > (?, ?, ?) LIMIT ?";
+    index_slice_up: repeatable, "SELECT key, created_at, id, stamp FROM index_entries WHERE leaf = ? AND shard = ? AND (key, created_at, id) < (?, ?, ?) AND (key, created_at, id) > (?, ?, ?) ORDER BY key ASC, created_at ASC, id ASC LIMIT ?";
+    leaf_clear: repeatable, "DELETE FROM index_entries WHERE leaf = ? AND shard = ?";
+
+    map_versions: repeatable, "SELECT field, version FROM index_maps WHERE collection = ?";
+    map_read: repeatable, "SELECT version, leaves, looked, copied FROM index_maps WHERE collection = ? AND field = ?";
+    map_settle: serial, "SELECT version, leaves, looked, copied FROM index_maps WHERE collection = ? AND field = ?";
+    map_swap: conditional, "UPDATE index_maps SET version = ?, leaves = ?, looked = ?, copied = ? WHERE collection = ? AND field = ? IF version = ?";
+    map_clear: conditional, "DELETE FROM index_maps WHERE collection = ? AND field = ? IF EXISTS";
+
+    work_note: repeatable, "INSERT INTO index_work (realm, field, note, collection, name, since) VALUES (?, ?, ?, ?, ?, ?)";
+    work_slice: repeatable, "SELECT field, note, collection, name, since FROM index_work WHERE realm = ? LIMIT ?";
+    work_clear: repeatable, "DELETE FROM index_work WHERE realm = ? AND field = ? AND note = ?";
 
     note_write: conditional, "INSERT INTO notes (key, fingerprint, seen, expires_at) VALUES (?, ?, ?, ?) IF NOT EXISTS USING TTL ?";
     note_read: repeatable, "SELECT fingerprint, seen, expires_at FROM notes WHERE key = ?";

@@ -1,11 +1,10 @@
 //! Clearing away what is left of dropped collections. Every replica may do it, at once too: each step is repeatable.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use skep_proto::mutation;
 use uuid::Uuid;
 
 use super::{
-    database::Database,
+    database::{Database, all},
     definitions::REALM,
     owned::PARTS,
     place::{Regime, Regimes},
@@ -21,7 +20,6 @@ const KEPT: i64 = 24 * 60 * 60 * 1_000_000;
 const STEP: i32 = 500;
 /// Lists that one step clears away.
 const LISTS: i32 = 100;
-const AT_ONCE: usize = 16;
 
 impl Database {
     /// One step; `true` if more is left to do now.
@@ -44,7 +42,7 @@ impl Database {
 
     /// Clears a part of a collection away; `false` if there was nothing left.
     async fn clear_some(&self, uid: Uuid, regimes: &Regimes) -> Result<bool> {
-        let windows = self.windows(uid, i64::MAX).await?;
+        let windows = self.windows(uid, i64::MAX, true).await?;
         let Some(window) = windows.first() else { return self.clear_owners(uid).await };
         for shard in regimes.shards(window.start) {
             let partition = (uid, window.start, shard);
@@ -55,7 +53,7 @@ impl Database {
             // A fresh record that was never written again has no head.
             let heads = names.into_iter().filter(|(at, id, version)| *version > 1 || told_time(id) != Some(*at));
             let cleared = heads.map(|(_, id, _)| async move { self.run(&self.statements.head_clear, (uid, id)).await });
-            stream::iter(cleared).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+            all(cleared).await?;
             if full {
                 let values = (partition.0, partition.1, partition.2, created_at, id);
                 self.run(&self.statements.entry_clear, values).await?;
@@ -73,7 +71,7 @@ impl Database {
             let lists: Vec<(Uuid,)> = self.rows(&self.statements.list_slice, (uid, part, LISTS)).await?;
             let Some(&(last,)) = lists.last() else { continue };
             let cleared = lists.into_iter().map(|(list,)| self.clear_list(list));
-            stream::iter(cleared).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+            all(cleared).await?;
             self.run(&self.statements.lists_clear, (uid, part, last)).await?;
             return Ok(true);
         }
@@ -82,7 +80,7 @@ impl Database {
 
     async fn clear_list(&self, list: Uuid) -> Result<()> {
         let mut before = i64::MAX;
-        while let windows = self.windows(list, before).await?
+        while let windows = self.windows(list, before, true).await?
             && let Some(last) = windows.last()
         {
             before = last.start;

@@ -98,10 +98,11 @@ impl Database {
         Ok(())
     }
 
-    /// The newest windows that begin before `before`; none when there are no more.
-    pub(super) async fn windows(&self, collection: Uuid, before: i64) -> Result<Vec<Window>> {
-        let mut windows: Vec<Window> = Vec::new();
-        for (start, note) in self.rows(&self.statements.window_slice, (collection, before, SLICE)).await? {
+    /// The next windows that begin before `edge`, or after it if not `descending`; none when there are no more.
+    pub(super) async fn windows(&self, collection: Uuid, edge: i64, descending: bool) -> Result<Vec<Window>> {
+        let statements = (&self.statements.window_slice, &self.statements.window_slice_up);
+        let (mut windows, statement) = (Vec::<Window>::new(), if descending { statements.0 } else { statements.1 });
+        for (start, note) in self.rows(statement, (collection, edge, SLICE)).await? {
             match windows.last_mut() {
                 Some(last) if last.start == start => last.notes.push(note),
                 _ => windows.push(Window { start, notes: vec![note] }),

@@ -127,15 +127,6 @@ macro_rules! behaviours {
             owned: neither_repeats_nor_skips_what_stays;
             owned: bounds_the_pages_of_an_owner;
             owned: binds_its_tokens_to_the_filter;
-        }
-    };
-}
-
-/// What a store promises of queries, as [`behaviours`](crate::behaviours) has the rest: not kept on Cassandra yet.
-#[macro_export]
-macro_rules! query_behaviours {
-    ($then:ident, $argument:expr) => {
-        $crate::$then! { $argument;
             queries: finds_what_a_walk_finds;
             queries: builds_an_index_of_what_is_there;
             queries: refuses_what_no_index_serves;

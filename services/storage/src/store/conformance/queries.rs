@@ -4,8 +4,8 @@ use query::{Filter, Order, Path, Subject};
 
 use super::*;
 
-/// Far beyond what it takes to index the few records of a test.
-const BUILT: Duration = Duration::from_mins(1);
+/// Far beyond what it takes to index the few records of a test, and until all replicas know that.
+const BUILT: Duration = Duration::from_mins(5);
 const INDEXES: [&str; 4] = ["author", "rating", "tags", "at.place"];
 const FILTERS: [&str; 24] = [
     r#"author = "Ann""#,
@@ -46,6 +46,13 @@ impl House {
         let collection = Some(Collection { name: self.name.clone(), indexes, ..Default::default() });
         let asked = UpdateCollectionRequest { collection, allow_missing: true };
         self.contract.update_collection(Request::new(asked)).await.unwrap().collection.unwrap()
+    }
+
+    /// Another collection, that had these indexes before it had records.
+    async fn beside(mut self, indexes: &[&str]) -> Self {
+        self.name.push('i');
+        assert!(self.index(indexes).await.index_states.iter().all(|index| index.ready));
+        self
     }
 
     /// Waits until lists use every index.
@@ -135,7 +142,7 @@ fn ids(records: &[Record]) -> Vec<&str> {
 }
 
 pub async fn finds_what_a_walk_finds(house: House) {
-    house.index(&INDEXES).await;
+    let house = house.beside(&INDEXES).await;
     house.furnish().await;
     let mut shown = 0;
     for filter in FILTERS.into_iter().chain([""]) {
@@ -175,7 +182,7 @@ pub async fn builds_an_index_of_what_is_there(house: House) {
 }
 
 pub async fn refuses_what_no_index_serves(house: House) {
-    house.index(&["author"]).await;
+    let house = house.beside(&["author"]).await;
     let code = async |filter: &str, order_by: &str| house.ask_page(asked(filter, order_by, 0)).await.unwrap_err();
     for filter in
         ["rating = 3", r#"author = "Ann" OR rating = 3"#, r#"NOT author = "Ann""#, "version = 1", "owner = null"]
@@ -193,7 +200,7 @@ pub async fn refuses_what_no_index_serves(house: House) {
 }
 
 pub async fn binds_its_tokens_to_the_query(house: House) {
-    house.index(&["author", "rating"]).await;
+    let house = house.beside(&["author", "rating"]).await;
     house.furnish().await;
     let queries = [
         ("", ""),
@@ -214,7 +221,7 @@ pub async fn binds_its_tokens_to_the_query(house: House) {
 }
 
 pub async fn counts_and_chooses_fields(house: House) {
-    house.index(&["author"]).await;
+    let house = house.beside(&["author"]).await;
     house.furnish().await;
     for filter in ["", r#"author = "Ann""#, "author > 7", r#"author = "nobody""#] {
         let page = house.ask_page(ListRecordsRequest { count: true, ..asked(filter, "", 1) }).await.unwrap();
@@ -233,7 +240,7 @@ pub async fn counts_and_chooses_fields(house: House) {
 }
 
 pub async fn follows_what_changes(house: House) {
-    house.index(&["n"]).await;
+    let house = house.beside(&["n"]).await;
     let of = async |n: u32| house.every(asked(&format!("n = {n}"), "", 3)).await;
     for _ in 0..3 {
         for (n, other) in [(1, 2), (2, 1), (1, 2)] {

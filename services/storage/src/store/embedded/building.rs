@@ -6,12 +6,13 @@ use std::ops::Bound;
 use redb::{Error, ReadableTable};
 
 use super::{
-    codec,
-    indexes::Indexes,
-    keys,
-    tables::{Outcome, Tables},
+    codec, keys,
+    tables::{Handle, Outcome, Tables},
 };
-use crate::store::{Definition, Index, IndexState, Key, Row};
+use crate::store::{
+    Definition, Index, IndexState, Key, Row,
+    indexing::{Entry, Indexes},
+};
 
 /// Records that one step of building looks at, so that no commit is long.
 const STEP: usize = 500;
@@ -22,13 +23,16 @@ impl Tables<'_> {
     /// Puts the entries of `new` in the place of those of `old`.
     pub(super) fn index(&mut self, key: Key<'_>, old: Option<&Row>, new: &Row) -> Result<(), Error> {
         let Some(indexes) = self.indexes(key.collection)? else { return Ok(()) };
-        let before = old.map(|old| indexes.entries(key, old)).unwrap_or_default();
-        let after = indexes.entries(key, new);
-        for (gone, _) in before.difference(&after) {
-            self.indexed.remove(&gone[..])?;
+        let before = old.map(|old| indexes.entries(old)).unwrap_or_default();
+        let after = indexes.entries(new);
+        // A record that is made again stands elsewhere.
+        let moved = old.is_some_and(|old| old.created_at != new.created_at);
+        for gone in before.iter().filter(|entry| moved || !after.contains(entry)) {
+            let created_at = old.map_or(new.created_at, |old| old.created_at);
+            self.indexed.remove(&keys::entry(key, gone, created_at)[..])?;
         }
-        for (entry, length) in after.difference(&before) {
-            self.indexed.insert(&entry[..], &length[..])?;
+        for entry in after.iter().filter(|entry| moved || !before.contains(entry)) {
+            put(&mut self.indexed, key, entry, new.created_at)?;
         }
         Ok(())
     }
@@ -78,8 +82,8 @@ impl Tables<'_> {
             let at = keys::position(place.value(), keys::COLLECTION, 0);
             // A damaged row is told to who asks for it.
             if let Ok(row) = codec::decode_row(row.value()) {
-                for (entry, length) in indexes.entries(Key { collection: uid, id: &at.id }, &row) {
-                    self.indexed.insert(&entry[..], &length[..])?;
+                for entry in indexes.entries(&row) {
+                    put(&mut self.indexed, Key { collection: uid, id: &at.id }, &entry, row.created_at)?;
                 }
             }
             (looked, last) = (looked + 1, Some(place.value().to_vec()));
@@ -116,4 +120,10 @@ impl Tables<'_> {
         }
         Ok(true)
     }
+}
+
+fn put(indexed: &mut Handle<'_>, key: Key<'_>, entry: &Entry, created_at: i64) -> Result<(), Error> {
+    let length = u16::try_from(entry.key.len()).unwrap_or(u16::MAX).to_be_bytes();
+    indexed.insert(&keys::entry(key, entry, created_at)[..], &length[..])?;
+    Ok(())
 }

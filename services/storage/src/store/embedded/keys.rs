@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 pub(super) use crate::store::row::told_time;
-use crate::store::{EntryKind, Key, Position, Slice};
+use crate::store::{EntryKind, Key, Position, Slice, indexing::Entry, sortable};
 
 const UID: usize = 16;
 /// Bytes of a time.
@@ -57,6 +57,12 @@ pub(super) fn of_entries(collection: Uuid, index: Uuid, kind: EntryKind) -> Vec<
     [&pair(collection, index)[..], &[kind as u8]].concat()
 }
 
+/// The key of an entry of a record: [`of_entries`], the key of the value, and where the record stands.
+pub(super) fn entry(key: Key<'_>, entry: &Entry, created_at: i64) -> Vec<u8> {
+    let prefix = [&of_entries(key.collection, entry.index, entry.kind)[..], &entry.key].concat();
+    place(&prefix, created_at, key.id)
+}
+
 /// The bytes before the key of what was written again.
 pub(super) const COLLECTION: usize = UID;
 
@@ -93,11 +99,6 @@ pub(super) fn pair(first: Uuid, second: Uuid) -> [u8; 2 * UID] {
 /// An id that was written as its bytes.
 pub(super) fn uuid(bytes: &[u8]) -> Uuid {
     Uuid::from_slice(bytes).unwrap_or_default()
-}
-
-/// A time as bytes in its order.
-pub(super) fn sortable(time: i64) -> [u8; TIME] {
-    (time ^ i64::MIN).to_be_bytes()
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ mod accounts;
 mod building;
 mod file;
 mod form;
-mod indexes;
 mod keys;
 mod list;
 mod sweep;
@@ -103,8 +102,8 @@ impl Store for Embedded {
             .await
     }
 
-    async fn swap(&self, key: Key<'_>, expected: Option<Uuid>, row: Row) -> Result<Swap<Row>> {
-        let (collection, id) = (key.collection, key.id.to_owned());
+    async fn swap(&self, key: Key<'_>, before: Option<&Row>, row: Row) -> Result<Swap<Row>> {
+        let (collection, id, expected) = (key.collection, key.id.to_owned(), before.map(Row::mutation));
         self.writer
             .write(move |tables| match tables.admit(collection)? {
                 Ok(()) => tables.swap(Key { collection, id: &id }, expected, row),

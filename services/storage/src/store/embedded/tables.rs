@@ -6,8 +6,8 @@ use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
 use skep_proto::{Code, mutation};
 use uuid::Uuid;
 
-use super::{codec, indexes::Indexes, keys};
-use crate::store::{Definition, Dropped, Key, Note, Result, Row, SOFT_ROW_MICROS, Swap};
+use super::{codec, keys};
+use crate::store::{Definition, Dropped, Key, Note, Result, Row, SOFT_ROW_MICROS, Swap, indexing::Indexes};
 
 /// A refusal concerns one caller and is a value; a fault of the store undoes the whole transaction.
 pub(super) type Outcome<T> = std::result::Result<Result<T>, redb::Error>;
@@ -48,7 +48,7 @@ pub(super) const NAMES: Bytewise = TableDefinition::new("names");
 /// Sessions by [`keys::pair`] of their account and their own id.
 pub(super) const SESSIONS: Bytewise = TableDefinition::new("sessions");
 
-type Handle<'t> = Table<'t, &'static [u8], &'static [u8]>;
+pub(super) type Handle<'t> = Table<'t, &'static [u8], &'static [u8]>;
 
 pub(super) struct Tables<'t> {
     pub(super) records: Handle<'t>,

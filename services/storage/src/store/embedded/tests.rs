@@ -153,9 +153,9 @@ async fn what_expired_is_cleared_away_and_what_lives_again_stays() {
         store.swap(Key { collection: uid, id }, None, gone.clone()).await.unwrap();
     }
     let again = gone.then(Uuid::now_v7(), now, Next::Data(DATA, None));
-    store.swap(Key { collection: uid, id: "again" }, Some(gone.mutation()), again.clone()).await.unwrap();
+    store.swap(Key { collection: uid, id: "again" }, Some(&gone), again.clone()).await.unwrap();
     let twice = again.then(Uuid::now_v7(), now, Next::Deleted);
-    store.swap(Key { collection: uid, id: "twice" }, Some(gone.mutation()), twice.clone()).await.unwrap();
+    store.swap(Key { collection: uid, id: "twice" }, Some(&gone), twice.clone()).await.unwrap();
     let note = |expires_at| Note { fingerprint: [7; 16], seen: None, expires_at };
     let (old, new) = (Uuid::now_v7(), Uuid::now_v7());
     assert_eq!(store.note(old, note(expired)).await.unwrap(), None);

@@ -1,0 +1,71 @@
+//! When a change of an index may be gone on with, and by whom.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use uuid::Uuid;
+
+use super::leaves::{Map, Mode};
+
+/// What nobody went on with for so long, whoever sees that goes on with.
+const ABANDONED: Duration = Duration::from_secs(10);
+
+/// How indexes change.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How long everybody is given to know of leaves before it is relied on: the lease on definitions, the attempts of a
+    /// write, and the half minute for which a coordinator may stop and go on.
+    pub settled: Duration,
+    /// Entries of a partition beyond which its leaf is cut.
+    pub full: u64,
+}
+
+impl Default for Pace {
+    /// Of entries of a hundred bytes, a partition of 3 MB; of those of more than 1 KiB, 40 MB.
+    fn default() -> Self {
+        Self { settled: Duration::from_mins(1), full: 32 * 1024 }
+    }
+}
+
+/// What this process saw of the changes of indexes.
+#[derive(Default)]
+pub(super) struct Watched(Mutex<HashMap<Uuid, Seen>>);
+
+struct Seen {
+    version: Option<Uuid>,
+    /// Since when, and whether this process made it.
+    since: (Instant, bool),
+    change: Option<(Mode, Uuid)>,
+    begun: Instant,
+}
+
+impl Watched {
+    /// For how long this process has known of the change, and whether it is its turn to go on with it.
+    pub(super) fn see(&self, index: Uuid, map: &Map) -> (Duration, bool) {
+        let (now, change) = (Instant::now(), map.change());
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = all.entry(index).or_insert(Seen { version: None, since: (now, false), change, begun: now });
+        if seen.version != map.version {
+            (seen.version, seen.since) = (map.version, (now, false));
+        }
+        if seen.change != change {
+            (seen.change, seen.begun) = (change, now);
+        }
+        let (since, is_ours) = seen.since;
+        (seen.begun.elapsed(), is_ours || map.version.is_none() || since.elapsed() > ABANDONED)
+    }
+
+    pub(super) fn made(&self, index: Uuid, version: Uuid) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(seen) = all.get_mut(&index) {
+            (seen.version, seen.since) = (Some(version), (Instant::now(), true));
+        }
+    }
+
+    pub(super) fn forget(&self, index: Uuid) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&index);
+    }
+}
