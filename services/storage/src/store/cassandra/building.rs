@@ -85,8 +85,9 @@ impl Database {
             return self.clear_index(work).await;
         };
         let Some(map) = collection.maps.get(&work.index) else { return Ok(Left::Later) };
-        let (known_for, is_turn) = self.watched.see(work.index, map);
+        let (known_for, by_another) = self.watched.see(work.index, map);
         let is_settled = known_for >= self.pace.settled;
+        let is_turn = by_another.is_none_or(|since| since > self.pace.abandoned);
         let next = match map.change() {
             None if map.leaves.is_empty() => {
                 let leaves = Map::cut(&self.records_cut(&collection, work.index).await?);

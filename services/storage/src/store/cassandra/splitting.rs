@@ -100,28 +100,28 @@ impl Database {
             windows.append(&mut more);
         }
         let step = windows.len().div_ceil(WINDOWS).max(1);
-        let sampled = windows
+        let looked_at = windows
             .iter()
             .step_by(step)
             .map(|window| async move { self.slice((uid, window.start, 0), true, &at(i64::MAX), RECORDS).await });
         let looked_at = all(looked_at).await?;
-        let (mut records, mut samples) = (0, Vec::new());
+        let (mut records, mut routes) = (0, Vec::new());
         for found in &looked_at {
             let is_whole = i32::try_from(found.len()).is_ok_and(|found| found < RECORDS);
             records += if is_whole { found.len() as u64 * u64::from(SHARDS.unsigned_abs()) } else { IN_A_WINDOW };
             for (at, row) in found {
                 let entries = collection.entries(row).into_iter().filter(|entry| entry.index == index);
-                samples.extend(entries.map(|entry| {
+                routes.extend(entries.map(|entry| {
                     let key = super::indexed::keyed(entry.kind, &entry.key);
                     route(&Position { key, ..at.clone() })
                 }));
             }
         }
-        samples.sort_unstable();
+        routes.sort_unstable();
         let rows: usize = looked_at.iter().map(Vec::len).sum();
-        let each = samples.len().div_ceil(rows.max(1)) as u64;
+        let each = routes.len().div_ceil(rows.max(1)) as u64;
         let entries = records * step as u64 * each;
         let parts = usize::try_from(entries.div_ceil((self.full() / 2).max(1))).unwrap_or(LEAVES).clamp(1, LEAVES);
-        Ok(separators(&samples, parts))
+        Ok(separators(&routes, parts))
     }
 }

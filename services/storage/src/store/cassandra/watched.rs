@@ -10,15 +10,14 @@ use uuid::Uuid;
 
 use super::leaves::{Map, Mode};
 
-/// What nobody went on with for so long, whoever sees that goes on with.
-const ABANDONED: Duration = Duration::from_secs(10);
-
 /// How indexes change.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     /// How long everybody is given to know of leaves before it is relied on: the lease on definitions, the attempts of a
     /// write, and the half minute for which a coordinator may stop and go on.
     pub settled: Duration,
+    /// What nobody went on with for so long, whoever sees that goes on with.
+    pub abandoned: Duration,
     /// Entries of a partition beyond which its leaf is cut.
     pub full: u64,
 }
@@ -26,7 +25,7 @@ pub struct Pace {
 impl Default for Pace {
     /// Of entries of a hundred bytes, a partition of 3 MB; of those of more than 1 KiB, 40 MB.
     fn default() -> Self {
-        Self { settled: Duration::from_mins(1), full: 32 * 1024 }
+        Self { settled: Duration::from_mins(1), abandoned: Duration::from_secs(10), full: 32 * 1024 }
     }
 }
 
@@ -43,8 +42,8 @@ struct Seen {
 }
 
 impl Watched {
-    /// For how long this process has known of the change, and whether it is its turn to go on with it.
-    pub(super) fn see(&self, index: Uuid, map: &Map) -> (Duration, bool) {
+    /// For how long this process has known of the change; and for how long of its last step, if another made that.
+    pub(super) fn see(&self, index: Uuid, map: &Map) -> (Duration, Option<Duration>) {
         let (now, change) = (Instant::now(), map.change());
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = all.entry(index).or_insert(Seen { version: None, since: (now, false), change, begun: now });
@@ -55,7 +54,7 @@ impl Watched {
             (seen.change, seen.begun) = (change, now);
         }
         let (since, is_ours) = seen.since;
-        (seen.begun.elapsed(), is_ours || map.version.is_none() || since.elapsed() > ABANDONED)
+        (seen.begun.elapsed(), (!is_ours && map.version.is_some()).then(|| since.elapsed()))
     }
 
     pub(super) fn made(&self, index: Uuid, version: Uuid) {
