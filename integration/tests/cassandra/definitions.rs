@@ -95,13 +95,13 @@ async fn a_drop_that_goes_on_late_leaves_what_was_defined_or_written_since() -> 
     let _guard = ALONE.read().await;
     let (two, tables) = (Two::open().await, Tables::of(&opened::shared_settings().await).await?);
     let mut left = Vec::new();
-    // The definition is read, and settled; without force the collection is looked at, marked, and looked at again; the
-    // drop is noted, and made.
+    // The definition is read, and settled, each with the state of its indexes; without force the collection is looked at,
+    // marked, and looked at again; the drop is noted, and for each of two indexes, and made.
     for (number, (force, statements, meanwhile, told)) in [
-        (true, 3, Meanwhile::DefinesAnew, Ok(())),
-        (false, 3, Meanwhile::DefinesAnew, Err(Code::CollectionNotEmpty)),
-        (false, 6, Meanwhile::DefinesAnew, Ok(())),
-        (false, 6, Meanwhile::Reopens, Err(Code::CollectionNotEmpty)),
+        (true, 7, Meanwhile::DefinesAnew, Ok(())),
+        (false, 5, Meanwhile::DefinesAnew, Err(Code::CollectionNotEmpty)),
+        (false, 10, Meanwhile::DefinesAnew, Ok(())),
+        (false, 10, Meanwhile::Reopens, Err(Code::CollectionNotEmpty)),
     ]
     .into_iter()
     .enumerate()

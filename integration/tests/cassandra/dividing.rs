@@ -168,8 +168,8 @@ async fn a_redefinition_that_comes_late_leaves_it_divided() -> anyhow::Result<()
     let indexes = vec!["author".to_owned()];
     let collection = Some(Collection { name: "collections/redefined".into(), indexes, ..Default::default() });
     let asked = UpdateCollectionRequest { collection, allow_missing: true };
-    // It has read the definition, and stops before it writes it.
-    lifetime.ends_after(1);
+    // It has read the definition and noted the index, and stops before it writes.
+    lifetime.ends_after(3);
     let divided = async {
         lifetime.ended().await;
         tables.divide("redefined", &regimes).await.unwrap();

@@ -8,6 +8,7 @@ mod crashes;
 mod definitions;
 mod dividing;
 mod faults;
+mod indexes;
 mod late;
 mod load;
 mod lost;

@@ -66,6 +66,7 @@ const INDEXES: &[&str] = &[
      copied frozen<tuple<blob, bigint, text>>, PRIMARY KEY (collection, field))",
     "CREATE TABLE IF NOT EXISTS index_work (realm text, field uuid, note uuid, collection uuid, name text, since bigint, \
      PRIMARY KEY (realm, field, note))",
+    "ALTER TABLE collections ADD IF NOT EXISTS retired frozen<list<frozen<tuple<uuid, text, bigint>>>>",
 ];
 
 /// A holder that died is waited for no longer.

@@ -1,13 +1,17 @@
-//! Where indexes are cut into leaves: before their partitions become large, or full of what was taken out.
+//! Where indexes are cut into leaves: before their partitions become large, or full of what was taken out. And where they
+//! are merged.
+
+use std::collections::BTreeMap;
 
 use super::{
     database::{Database, all},
-    indexed::{Crowd, SHARDS},
+    indexed::SHARDS,
     known::Collection,
-    leaves::{Map, route, separators},
+    leaves::{Map, Mode, route, separators},
     list::at,
     seek::Span,
     windows::Window,
+    work::Work,
 };
 use uuid::Uuid;
 
@@ -15,6 +19,10 @@ use crate::store::{Position, Result};
 
 /// Leaves are looked at when so great a part of what fills one was written by this process alone: others write too.
 const PART: u64 = 16;
+/// Leaves are merged that hold no more than such a part of what fills one.
+const SPARSE: u64 = 8;
+/// And so many of them on either side.
+const RUN: usize = 8;
 /// Entries read at once while a leaf is looked at.
 const SLICE: usize = 1000;
 /// Of so many of them one is a sample.
@@ -30,12 +38,17 @@ const IN_A_WINDOW: u64 = 24_000;
 const LEAVES: usize = 256;
 
 impl Database {
-    /// Has the leaves cut that became full.
-    pub(super) async fn keep_cut(&self) -> Result<()> {
+    /// Has leaves replaced that became full, or nearly empty.
+    pub(super) async fn keep_cut(&self, noted: &[Work]) -> Result<()> {
+        let mut indexes = BTreeMap::<(String, Uuid), Vec<(Uuid, u64)>>::new();
         for (leaf, crowd) in self.crowding.due(self.full() / PART) {
-            match self.known.get(&crowd.collection) {
-                Some(collection) => self.cut(leaf, &crowd, &collection).await?,
-                None => self.crowding.forget(leaf),
+            indexes.entry((crowd.collection, crowd.index)).or_default().push((leaf, crowd.entries));
+        }
+        for ((name, index), due) in indexes {
+            let is_noted = noted.iter().any(|work| work.index == index && work.is_new());
+            match self.known.get(&name) {
+                Some(collection) => self.cut(&collection, index, due, is_noted).await?,
+                None => due.iter().for_each(|(leaf, _)| self.crowding.forget(*leaf)),
             }
         }
         Ok(())
@@ -46,44 +59,86 @@ impl Database {
         self.pace.full * u64::from(SHARDS.unsigned_abs())
     }
 
-    async fn cut(&self, leaf: Uuid, crowd: &Crowd, collection: &Collection) -> Result<()> {
+    /// Looks at leaves to which so much was written, and begins to replace those that need it, all in one change.
+    async fn cut(&self, collection: &Collection, index: Uuid, due: Vec<(Uuid, u64)>, is_noted: bool) -> Result<()> {
         let uid = collection.definition.uid;
-        let unchanged = || collection.maps.get(&crowd.index).map(|map| (**map).clone());
-        let map = self.map(uid, crowd.index).await?.or_else(unchanged);
-        let Some(map) = map.filter(|map| map.leaves.iter().any(|known| known.id == leaf)) else {
-            self.crowding.forget(leaf);
+        let unchanged = || collection.maps.get(&index).map(|map| (**map).clone());
+        let Some(map) = self.map(uid, index).await?.or_else(unchanged) else { return Ok(()) };
+        let (due, gone): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|(leaf, _)| map.leaves.iter().any(|known| known.id == *leaf));
+        gone.iter().for_each(|(leaf, _)| self.crowding.forget(*leaf));
+        let (mut next, mut replaced) = (map.clone(), Vec::new());
+        if map.change().is_none() {
+            for (leaf, written) in due {
+                if replaced.contains(&leaf) {
+                    continue;
+                }
+                let (old, separators) = self.replaced(&map, leaf, written, &replaced).await?;
+                next.leaves = next.announced(&old, &separators);
+                replaced.extend(old);
+                self.crowding.looked_at(leaf);
+            }
+        } else if due.is_empty() {
             return Ok(());
-        };
-        if map.change().is_some() {
-            // One change at a time; and whoever makes it may have died before it was noted.
-            return self.note_work(&collection.definition, crowd.index).await;
         }
-        self.crowding.looked_at(leaf);
-        let (entries, samples) = self.sampled(leaf).await?;
-        let full = self.full();
-        if entries <= full && crowd.entries <= full {
+        // One change at a time; and whoever makes it may have died before it was noted.
+        if !is_noted && (!replaced.is_empty() || map.change().is_some()) {
+            self.note_work(&collection.definition, index).await?;
+        }
+        if replaced.is_empty() {
             return Ok(());
         }
-        let parts = usize::try_from(entries.div_ceil(full / 2)).unwrap_or(LEAVES).min(LEAVES);
-        self.note_work(&collection.definition, crowd.index).await?;
-        let leaves = map.announced(leaf, &separators(&samples, parts));
-        let next = Map { leaves, looked: 0, copied: None, ..map };
-        if self.change_map((uid, crowd.index), map.version, &next).await?.is_some() {
-            let (name, index) = (&collection.definition.name, crowd.index);
-            tracing::info!(collection = name, index = %index, entries, parts, "an index is cut anew");
+        (next.looked, next.copied) = (0, None);
+        if self.change_map((uid, index), map.version, &next).await?.is_some() {
+            let (name, old, new) = (&collection.definition.name, replaced.len(), next.of(Mode::Filling).count());
+            tracing::info!(collection = name, index = %index, old, new, "leaves of an index are to be replaced");
         }
         Ok(())
     }
 
-    /// How many entries a leaf has, and samples of them, in order.
-    async fn sampled(&self, leaf: Uuid) -> Result<(u64, Vec<Vec<u8>>)> {
+    /// The leaves to replace because of one, and where to cut what replaces them.
+    async fn replaced(
+        &self,
+        map: &Map,
+        leaf: Uuid,
+        written: u64,
+        others: &[Uuid],
+    ) -> Result<(Vec<Uuid>, Vec<Vec<u8>>)> {
+        let (entries, samples) = self.sampled(leaf, u64::MAX).await?;
+        let full = self.full();
+        if entries > full || written > full {
+            let parts = usize::try_from(entries.div_ceil(full / 2)).unwrap_or(LEAVES).min(LEAVES);
+            return Ok((vec![leaf], separators(&samples, parts)));
+        }
+        let live: Vec<Uuid> = map.of(Mode::Live).map(|leaf| leaf.id).collect();
+        let Some(at) = live.iter().position(|id| *id == leaf).filter(|_| entries < full / SPARSE) else {
+            return Ok((Vec::new(), Vec::new()));
+        };
+        let mut run = vec![leaf];
+        for id in live[at + 1..].iter().take(RUN) {
+            if others.contains(id) || self.sampled(*id, full / SPARSE).await?.0 >= full / SPARSE {
+                break;
+            }
+            run.push(*id);
+        }
+        for id in live[..at].iter().rev().take(RUN) {
+            if others.contains(id) || self.sampled(*id, full / SPARSE).await?.0 >= full / SPARSE {
+                break;
+            }
+            run.push(*id);
+        }
+        Ok((if run.len() > 1 { run } else { Vec::new() }, Vec::new()))
+    }
+
+    /// How many entries a leaf has, and samples of them, in order; no further than `most`.
+    async fn sampled(&self, leaf: Uuid, most: u64) -> Result<(u64, Vec<Vec<u8>>)> {
         let (mut span, mut entries, mut samples) = (Span::of(Vec::new(), vec![u8::MAX]), 0, Vec::new());
         loop {
             let noted = self.noted_in_shard((leaf, 0), &span, false, SLICE).await?;
             samples.extend(noted.iter().step_by(SAMPLED).map(|noted| route(&noted.at)));
             entries += noted.len() as u64 * u64::from(SHARDS.unsigned_abs());
             match noted.last() {
-                Some(last) if noted.len() == SLICE => span.go_on(false, last.at.clone()),
+                Some(last) if noted.len() == SLICE && entries < most => span.go_on(false, last.at.clone()),
                 _ => return Ok((entries, samples)),
             }
         }
