@@ -32,7 +32,10 @@ enum Left {
 impl Database {
     /// Looks after the indexes of all collections, for as long as this process runs.
     pub(super) async fn keep_indexed(&self) {
-        while self.pace.idle < Duration::MAX {
+        if self.pace.idle == Duration::MAX {
+            return;
+        }
+        loop {
             let left = self.index_step().await.unwrap_or_else(|error| {
                 tracing::debug!(error.message = error.detail, "an index was not gone on with");
                 Left::Later

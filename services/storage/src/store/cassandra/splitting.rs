@@ -66,7 +66,9 @@ impl Database {
         let Some(map) = self.map(uid, index).await?.or_else(unchanged) else { return Ok(()) };
         let (due, gone): (Vec<_>, Vec<_>) =
             due.into_iter().partition(|(leaf, _)| map.leaves.iter().any(|known| known.id == *leaf));
-        gone.iter().for_each(|(leaf, _)| self.crowding.forget(*leaf));
+        for (leaf, _) in gone {
+            self.crowding.forget(leaf);
+        }
         let (mut next, mut replaced) = (map.clone(), Vec::new());
         if map.change().is_none() {
             for (leaf, written) in due {
