@@ -55,6 +55,21 @@ async fn a_change_at_one_replica_is_in_force_at_the_other() -> anyhow::Result<()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_changed_elsewhere_can_be_changed_back_at_once() -> anyhow::Result<()> {
+    let _guard = ALONE.read().await;
+    let (a, b) = (Local::new(opened::shared().await), Local::new(opened::shared().await));
+    let name = "collections/changed-back";
+    for _ in 0..3 {
+        define(&a, name, "one").await;
+        assert_eq!(defined(&b, name).await, Ok(vec!["one".to_owned()]));
+        define(&a, name, "two").await;
+        define(&b, name, "one").await;
+        assert_eq!(defined(&Local::new(opened::shared().await), name).await, Ok(vec!["one".to_owned()]));
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drop_without_force_loses_nothing_that_is_acknowledged() -> anyhow::Result<()> {
     let _guard = ALONE.read().await;
     let (a, b) = (Local::new(opened::shared().await), Local::new(opened::shared().await));

@@ -93,7 +93,12 @@ impl Collections {
                 Some(current) => {
                     condition.admit(current.etag)?;
                     if current.says(&content) {
-                        return Ok((current.clone(), false));
+                        // What is known may be what another replica has changed since.
+                        match self.store.define(Some(current.etag), current.clone()).await? {
+                            Swap::Applied => return Ok((current.clone(), false)),
+                            Swap::Stale(newer) => stored = newer,
+                        }
+                        continue;
                     }
                     Some(current)
                 }

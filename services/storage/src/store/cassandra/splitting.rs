@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     database::{Database, all},
-    indexed::SHARDS,
+    indexed::{SHARDS, keyed},
     known::Collection,
     leaves::{Map, Mode, route, separators},
     list::at,
@@ -32,8 +32,8 @@ const WINDOWS: usize = 32;
 const RECORDS: i32 = 32;
 /// More windows than are counted.
 const COUNTED: usize = 4096;
-/// Entries of a window that holds more records than were sampled, about: what fills one, by bytes, is seldom more.
-const IN_A_WINDOW: u64 = 24_000;
+/// Records of a partition that are counted: more are in few.
+const MOST_RECORDS: i32 = 16 * 1024;
 /// An index begins with no more leaves.
 const LEAVES: usize = 256;
 
@@ -148,7 +148,7 @@ impl Database {
 
     /// Where an index of the records that are there is to be cut.
     pub(super) async fn records_cut(&self, collection: &Collection, index: Uuid) -> Result<Vec<Vec<u8>>> {
-        let uid = collection.definition.uid;
+        let (uid, regimes) = (collection.definition.uid, &collection.regimes);
         let (mut windows, mut edge) = (Vec::<Window>::new(), i64::MAX);
         while windows.len() < COUNTED {
             let mut more = self.windows(uid, edge, true).await?;
@@ -157,25 +157,26 @@ impl Database {
             windows.append(&mut more);
         }
         let step = windows.len().div_ceil(WINDOWS).max(1);
-        let looked_at = windows
-            .iter()
-            .step_by(step)
-            .map(|window| async move { self.slice((uid, window.start, 0), true, &at(i64::MAX), RECORDS).await });
+        let looked_at = windows.iter().step_by(step).map(|window| async move {
+            let found = self.slice((uid, window.start, 0), true, &at(i64::MAX), RECORDS).await?;
+            let of_shard = (uid, window.start, 0, MOST_RECORDS);
+            let names: Vec<(i64, String, i64)> = self.rows(&self.statements.entry_names, of_shard).await?;
+            Ok((found, names.len() as u64 * regimes.shards(window.start).len() as u64))
+        });
         let looked_at = all(looked_at).await?;
         let (mut records, mut routes) = (0, Vec::new());
-        for found in &looked_at {
-            let is_whole = i32::try_from(found.len()).is_ok_and(|found| found < RECORDS);
-            records += if is_whole { found.len() as u64 * u64::from(SHARDS.unsigned_abs()) } else { IN_A_WINDOW };
+        for (found, in_window) in &looked_at {
+            records += in_window;
             for (at, row) in found {
                 let entries = collection.entries(row).into_iter().filter(|entry| entry.index == index);
                 routes.extend(entries.map(|entry| {
-                    let key = super::indexed::keyed(entry.kind, &entry.key);
+                    let key = keyed(entry.kind, &entry.key);
                     route(&Position { key, ..at.clone() })
                 }));
             }
         }
         routes.sort_unstable();
-        let rows: usize = looked_at.iter().map(Vec::len).sum();
+        let rows: usize = looked_at.iter().map(|(found, _)| found.len()).sum();
         let each = routes.len().div_ceil(rows.max(1)) as u64;
         let entries = records * step as u64 * each;
         let parts = usize::try_from(entries.div_ceil((self.full() / 2).max(1))).unwrap_or(LEAVES).clamp(1, LEAVES);
