@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         services: &[Service { name: "gate", targets: &["gate"] }],
     };
     kit::run(&program, async |config: Config, process: Process| {
-        let storage = remote::connect(&config.storage, config.token.as_ref().map(Secret::expose))?;
+        let storage = remote::connect(config.storage, config.token.as_ref().map(Secret::expose))?;
         let listener = kit::listen(config.addr, "rest").await?;
         gate::serve(listener, Arc::new(storage), &Home::Docs, config.policy, &process).await
     })
