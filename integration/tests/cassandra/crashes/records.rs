@@ -216,7 +216,7 @@ async fn try_all(
 ) -> u32 {
     let parent = format!("collections/crash-{number}");
     let collection = Some(Collection { name: parent.clone(), ..Default::default() });
-    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
     observer.update_collection(Request::new(asked)).await.unwrap();
     for statements in 0.. {
         let done = repeated((settings, tables), observer, &parent, operation, statements).await;
@@ -331,7 +331,7 @@ async fn what_a_get_shows_of_a_dead_replica_is_in_the_list_of_a_collection_that_
     for statements in 0.. {
         let parent = format!("collections/first-{statements}");
         let collection = Some(Collection { name: parent.clone(), ..Default::default() });
-        let asked = UpdateCollectionRequest { collection, allow_missing: true };
+        let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
         observer.update_collection(Request::new(asked)).await.unwrap();
         let subject = Subject::new(&parent, (Start::Absent, Ask::CreateFresh), format!("first-{statements}"));
         let answer = ask_mortal(settings, statements, async |replica| subject.ask(replica, 0).await).await;

@@ -76,13 +76,15 @@ impl Collections {
         Ok((page, next.transpose()?.unwrap_or_default()))
     }
 
-    /// Redefines a collection, or defines it where `allow_missing` is given; then `true` says that it did.
+    /// Redefines a collection, or defines it where `allow_missing` is given; then `true` says that it did. `mutation` names
+    /// the change, and the definition's state after it.
     pub async fn update(
         &self,
         name: &str,
         content: Content,
         etag: &str,
         allow_missing: bool,
+        mutation: Uuid,
     ) -> Result<(Definition, bool)> {
         check::content(&content)?;
         self.schemas.admit(&content.schema).await?;
@@ -90,6 +92,10 @@ impl Collections {
         let mut stored = self.store.definition(name).await?.map(|definition| (*definition).clone());
         for _ in 0..ATTEMPTS {
             let current = match &stored {
+                // An earlier attempt made it.
+                Some(current) if current.etag == mutation => {
+                    return Ok((current.clone(), current.created_at == current.updated_at));
+                }
                 Some(current) => {
                     condition.admit(current.etag)?;
                     if current.says(&content) {
@@ -105,7 +111,7 @@ impl Collections {
             let definition = Definition {
                 name: name.to_owned(),
                 uid: current.as_ref().map_or_else(Uuid::now_v7, |current| current.uid),
-                etag: mutation::new(),
+                etag: mutation,
                 schema: content.schema.clone(),
                 indexes: content.indexes.iter().map(|path| index(current, path)).collect(),
                 rules: content.rules.clone(),

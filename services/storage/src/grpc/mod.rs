@@ -1,6 +1,7 @@
 //! The contract `skep.v1` served: by [`Engine`] in this process, by [`serve`] over gRPC.
 
 mod accounts;
+mod attempts;
 mod batch;
 mod collections;
 mod convert;
