@@ -9,6 +9,8 @@ mod definitions;
 mod dividing;
 mod faults;
 mod late;
+#[path = "../load/mod.rs"]
+#[allow(dead_code, reason = "shared with the tests of the way to storage")]
 mod load;
 mod lost;
 mod opened;

@@ -7,6 +7,7 @@ mod batches;
 mod bodies;
 mod connections;
 mod docs;
+mod failover;
 mod faults;
 mod house;
 mod http2;

@@ -107,16 +107,14 @@ impl Balancer {
         let other = self.other(asked.load(Relaxed)).filter(|_| self.may_repeat(call, "slow"));
         let Some(other) = other else { return first.await.or_else(Failed::tell) };
         let second = pin!(send(call, other, 1));
-        let (answer, left) = match select(first.as_mut(), second).await {
-            Either::Left((answer, second)) => (answer, Either::Left(second)),
-            Either::Right((sent, first)) => (sent.unwrap_or(Err(Failed::Broken)), Either::Right(first)),
-        };
-        let answer = match (answer, left) {
-            (Ok(answer), _) => return Ok(answer),
-            (Err(_), Either::Left(second)) => second.await.unwrap_or(Err(Failed::Broken)),
-            (Err(_), Either::Right(first)) => first.await,
-        };
-        answer.or_else(Failed::tell)
+        match select(first.as_mut(), second).await {
+            Either::Left((Ok(answer), _)) => Ok(answer),
+            Either::Left((Err(failed), second)) => second.await.unwrap_or(Err(failed)).or_else(Failed::tell),
+            Either::Right((Some(Ok(answer)), _)) if !is_unknown(answer.headers()) => Ok(answer),
+            Either::Right((sent, first)) => {
+                first.await.or_else(|failed| sent.unwrap_or(Err(failed)).or_else(Failed::tell))
+            }
+        }
     }
 
     fn may_repeat(&self, call: &Call<'_>, why: &'static str) -> bool {
@@ -175,6 +173,11 @@ fn is_refused(headers: &HeaderMap) -> bool {
     let status = headers.get(GRPC_STATUS).map(HeaderValue::as_bytes);
     // UNAVAILABLE, RESOURCE_EXHAUSTED
     matches!(status, Some(b"14" | b"8"))
+}
+
+/// Whether storage cannot tell what became of the first attempt, which then may itself.
+fn is_unknown(headers: &HeaderMap) -> bool {
+    Status::from_header_map(headers).is_some_and(|status| Error::from(status).code == Code::OutcomeUnknown)
 }
 
 /// What is left of a call's time, as gRPC writes it (at most eight digits).

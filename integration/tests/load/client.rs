@@ -66,6 +66,7 @@ impl<'l, D: Door> Client<'l, D> {
     pub(super) async fn count(&self) {
         let load = self.load;
         while self.goes_on() {
+            tokio::time::sleep(load.pace).await;
             let floor = load.counted.load(SeqCst);
             let read = match self.get(COUNT).await {
                 Ok(read) => read,

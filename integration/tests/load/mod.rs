@@ -36,6 +36,8 @@ pub(crate) struct Load<'d, D> {
     promised: Duration,
     /// How long a client repeats what nobody answers.
     patience: Duration,
+    /// How long a client rests between two increments.
+    pace: Duration,
     stop: AtomicBool,
     /// Acknowledged increments, and those that nothing is known of.
     increments: AtomicU64,
@@ -65,6 +67,7 @@ impl<'d, D: Door> Load<'d, D> {
             collection: collection.clone(),
             promised,
             patience,
+            pace: Duration::ZERO,
             stop: AtomicBool::default(),
             increments: AtomicU64::default(),
             unknown_increments: AtomicU64::default(),
@@ -83,6 +86,11 @@ impl<'d, D: Door> Load<'d, D> {
         let make = async |door: &D, attempt| door.create(collection, wanted, Write { attempt, ..write }).await;
         client.ask(make).await.unwrap();
         load
+    }
+
+    /// With clients that rest for so long between two increments.
+    pub(crate) fn paced(self, pace: Duration) -> Self {
+        Self { pace, ..self }
     }
 
     /// Goes on until `script` has ended.
