@@ -13,6 +13,7 @@ use tonic::metadata::MetadataMap;
 use super::{
     Limits,
     follow::{Follow, TRACEPARENT, X_REQUEST_ID},
+    notice::Notice,
     room::Room,
 };
 use crate::{
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(super) room: Room,
     /// Whether the process can do its work.
     pub(crate) ready: Readiness,
+    /// Of its stop.
+    pub(super) notice: Notice,
     /// The `OpenAPI` document.
     pub(crate) document: Bytes,
     pub(crate) policy: Policy,
@@ -51,7 +54,7 @@ impl Shared {
     ) -> Self {
         let room = Room::new(limits.bodies, limits.connections);
         let definitions = Definitions::new();
-        Self { backend, limits, room, ready, document, policy, sessions, definitions }
+        Self { backend, limits, room, ready, notice: Notice::default(), document, policy, sessions, definitions }
     }
 
     /// Asks storage on behalf of a request, for as long as a call may take.

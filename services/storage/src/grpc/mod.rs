@@ -8,6 +8,7 @@ mod convert;
 mod incoming;
 mod observe;
 mod records;
+mod room;
 mod server;
 mod sessions;
 
