@@ -10,7 +10,6 @@ mod dividing;
 mod faults;
 mod late;
 #[path = "../load/mod.rs"]
-#[allow(dead_code, reason = "shared with the tests of the way to storage")]
 mod load;
 mod lost;
 mod opened;
