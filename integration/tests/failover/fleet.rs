@@ -9,6 +9,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use gate::backend::remote::{Resolve, Storages, connect_by};
 use integration::{ChaosProxy, eventually};
+use kit::Internal;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use skep_proto::{Contract, v1::ListCollectionsRequest};
 use storage::{grpc::Engine, store::embedded::Embedded};
@@ -52,7 +53,11 @@ impl Storage {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let network = ChaosProxy::start((Ipv4Addr::new(127, 0, 0, number), 0).into(), listener.local_addr()?).await?;
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(storage::grpc::serve(engine.clone(), listener, None, 64, stop.clone()));
+        let (engine, stopped) = (engine.clone(), stop.clone());
+        let serving =
+            tokio::spawn(
+                async move { storage::grpc::serve(engine, listener, &Internal::default(), 64, stopped).await },
+            );
         Ok(Self { network, stop, serving })
     }
 
@@ -83,7 +88,8 @@ impl Fleet {
         let folder = TempDir::new()?;
         let engine = Arc::new(Engine::new(Arc::new(Embedded::open(folder.path())?)));
         let names = Names::default();
-        let remote = connect_by(names.clone(), Storages::parse("storage", 1.try_into()?).unwrap(), None)?;
+        let remote =
+            connect_by(names.clone(), Storages::parse("storage", 1.try_into()?).unwrap(), &Internal::default())?;
         let door: [Arc<dyn Contract>; 1] = [Arc::new(remote)];
         let mut fleet = Self { storages: Vec::new(), names, door, engine, _folder: folder };
         for number in 0..storages {

@@ -1,8 +1,8 @@
 use std::{net::SocketAddr, num::NonZeroU16};
 
 use kit::{
-    Secret,
-    config::{Address, INTERNAL_TOKEN, Setting, Values},
+    Internal,
+    config::{Address, Setting, Values},
 };
 
 use crate::{backend::remote::Storages, policy::Policy};
@@ -23,15 +23,15 @@ pub struct Config {
     pub addr: SocketAddr,
     /// [`STORAGE_HOST`] and [`STORAGE_PORT`].
     pub storage: Storages,
-    /// [`INTERNAL_TOKEN`].
-    pub token: Option<Secret>,
+    /// By what it and storage know each other.
+    pub internal: Internal,
     /// What it asks of its clients.
     pub policy: Policy,
 }
 
 impl kit::Config for Config {
     fn settings() -> Vec<Setting> {
-        [vec![GATE_ADDR, STORAGE_HOST, STORAGE_PORT, INTERNAL_TOKEN], Policy::settings()].concat()
+        [&[GATE_ADDR, STORAGE_HOST, STORAGE_PORT][..], &Internal::SETTINGS, &Policy::settings()].concat()
     }
 
     fn read(values: &mut Values) -> Self {
@@ -42,6 +42,6 @@ impl kit::Config for Config {
             values.fault("STORAGE_HOST", format!("is {host:?}, {form}"));
             addr.into()
         });
-        Self { addr, storage, token: values.internal_token(), policy: Policy::read(values) }
+        Self { addr, storage, internal: Internal::read(values), policy: Policy::read(values) }
     }
 }

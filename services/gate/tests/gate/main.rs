@@ -19,3 +19,4 @@ mod rest;
 mod rules;
 mod sessions;
 mod signs;
+mod tls;

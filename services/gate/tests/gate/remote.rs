@@ -5,12 +5,16 @@ use std::sync::Arc;
 use gate::{Home, Hosts, Limits, Policy, backend::remote, http::router};
 use http::Request;
 use http_body_util::BodyExt;
-use kit::Readiness;
+use kit::{Internal, Readiness};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::house::{define, engine};
+
+fn bearing(token: Option<&str>) -> Internal {
+    Internal { token: token.map(|token| token.to_owned().into()), tls: None }
+}
 
 /// A storage behind `stored`, asked by a gate that knows the token `sent`; what is told of a path, before and after it
 /// is gone.
@@ -20,9 +24,9 @@ async fn told(stored: Option<&'static str>, sent: Option<&str>) -> [(u16, Value)
     let storages = listener.local_addr().unwrap().into();
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
-    let serving = tokio::spawn(async move { storage::grpc::serve(engine, listener, stored, 64, stop).await });
+    let serving = tokio::spawn(async move { storage::grpc::serve(engine, listener, &bearing(stored), 64, stop).await });
     let envelope = router(
-        Arc::new(remote::connect(storages, sent).unwrap()),
+        Arc::new(remote::connect(storages, &bearing(sent)).unwrap()),
         &Home::Docs,
         Hosts::Any,
         Readiness::default(),
@@ -64,9 +68,11 @@ async fn the_largest_page_comes_over_the_hop() {
     define(&engine).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let storages = listener.local_addr().unwrap().into();
-    let serving = tokio::spawn(storage::grpc::serve(engine, listener, None, 64, CancellationToken::new()));
+    let serving = tokio::spawn(async move {
+        storage::grpc::serve(engine, listener, &Internal::default(), 64, CancellationToken::new()).await
+    });
     let envelope = router(
-        Arc::new(remote::connect(storages, None).unwrap()),
+        Arc::new(remote::connect(storages, &Internal::default()).unwrap()),
         &Home::Docs,
         Hosts::Any,
         Readiness::default(),
@@ -108,7 +114,7 @@ async fn a_storage_that_hangs_up_is_told_as_such() {
         }
     });
     let envelope = router(
-        Arc::new(remote::connect(storages, None).unwrap()),
+        Arc::new(remote::connect(storages, &Internal::default()).unwrap()),
         &Home::Docs,
         Hosts::Any,
         Readiness::default(),

@@ -11,6 +11,7 @@ mod records;
 mod room;
 mod server;
 mod sessions;
+mod stream;
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use kit::{Internal, Secret};
 use skep_proto::{
     Code, Error,
     v1::{
@@ -49,12 +50,12 @@ const LONGEST_CALL: Duration = Duration::from_secs(30);
 /// Serves the contract, `grpc.health.v1.Health` and reflection until `shutdown`; then says that it does not serve any more, and
 /// finishes what is in flight, which has no bound of its own.
 ///
-/// Callers of the contract must bear `token`, if there is one, as `authorization: Bearer TOKEN`; at most so many
-/// `connections` are open at once.
+/// Callers of the contract must bear the token of `internal`, if there is one, as `authorization: Bearer TOKEN`, and connect by
+/// its TLS; at most so many `connections` are open at once.
 pub async fn serve(
     engine: Arc<Engine>,
     listener: TcpListener,
-    token: Option<&str>,
+    internal: &Internal,
     connections: usize,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -71,8 +72,12 @@ pub async fn serve(
         .http2_keepalive_timeout(Some(ALIVE_WITHIN))
         .max_connection_age(AGE + AGE_DIFFERS.mul_f32(rand::random()))
         .http2_max_header_list_size(32 << 10)
-        .add_routes(contract(engine, token).add_service(health).add_service(reflection));
-    Ok(server.serve_with_incoming_shutdown(incoming(listener, connections), health_is_told).await?)
+        .add_routes(
+            contract(engine, internal.token.as_ref().map(Secret::expose)).add_service(health).add_service(reflection),
+        );
+    Ok(server
+        .serve_with_incoming_shutdown(incoming(listener, internal.tls.clone(), connections), health_is_told)
+        .await?)
 }
 
 /// The services of the contract, behind their door, with a bound on the calls at once.

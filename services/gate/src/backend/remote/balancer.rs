@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use kit::Mutual;
 use metrics::{counter, gauge};
 use skep_proto::{Code, Error};
 use tokio::{
@@ -35,6 +36,8 @@ const WAITING: usize = 1024;
 /// Who answers calls.
 pub(super) struct Balancer {
     endpoints: RwLock<Vec<Arc<Endpoint>>>,
+    /// By what connections are made, if not in the clear.
+    pub(super) tls: Option<Arc<Mutual>>,
     /// Told when an address begins to answer.
     pub(super) up: Notify,
     waiting: AtomicUsize,
@@ -51,9 +54,10 @@ enum Nobody {
 }
 
 impl Balancer {
-    pub(super) fn new() -> Arc<Self> {
+    pub(super) fn new(tls: Option<Arc<Mutual>>) -> Arc<Self> {
         Arc::new(Self {
             endpoints: RwLock::default(),
+            tls,
             up: Notify::new(),
             waiting: AtomicUsize::new(0),
             budget: TpsBudget::default(),
@@ -152,17 +156,17 @@ pub(super) async fn follow(balancer: Arc<Balancer>, mut names: Names) {
         let addresses = names.addresses().await;
         let before = kept.len();
         kept.retain(|address, _| {
-            let stays = addresses.contains(address);
+            let stays = addresses.contains_key(address);
             if !stays {
                 info!(server.address = %address, "a storage is gone");
             }
             stays
         });
         let gone = before != kept.len();
-        let new: Vec<_> = addresses.into_iter().filter(|address| !kept.contains_key(address)).collect();
+        let new: Vec<_> = addresses.into_iter().filter(|(address, _)| !kept.contains_key(address)).collect();
         if gone || !new.is_empty() {
-            for address in new {
-                let endpoint = Arc::new(Endpoint::new(address));
+            for (address, host) in new {
+                let endpoint = Arc::new(Endpoint::new(address, host));
                 let keeping = tokio::spawn(keep(endpoint.clone(), balancer.clone())).abort_handle();
                 kept.insert(address, (endpoint, Kept(keeping)));
             }

@@ -8,7 +8,14 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::client::conn::http2::Builder;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
+use kit::Mutual;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 use super::endpoint::Sender;
 
@@ -19,20 +26,37 @@ const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// The longest answer, in bytes: a page's, and some room.
 const ANSWER: usize = 16 << 20;
 
-/// Connects to `address`. The connection lives as long as a call or a sender does; the task ends with it.
-pub(super) async fn connect(address: SocketAddr) -> anyhow::Result<(Sender, JoinHandle<()>)> {
+/// Connects to `address`, by `tls` to who shows that it is `host`. The connection lives as long as a call or a sender does; the
+/// task ends with it.
+pub(super) async fn connect(
+    address: SocketAddr,
+    host: &str,
+    tls: Option<&Mutual>,
+) -> anyhow::Result<(Sender, JoinHandle<()>)> {
     let connecting = async {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let mut builder = Builder::new(TokioExecutor::new());
-        builder
-            .timer(TokioTimer::new())
-            .keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(2 * KEEP_ALIVE)
-            .keep_alive_while_idle(true);
-        anyhow::Ok(builder.handshake(TokioIo::new(stream)).await?)
+        match tls {
+            None => begin(stream).await,
+            Some(tls) => {
+                let name = ServerName::try_from(host.to_owned())?;
+                begin(TlsConnector::from(tls.client()).connect(name, stream).await?).await
+            }
+        }
     };
-    let (sender, connection) = timeout(CONNECT, connecting).await.context("it does not answer")??;
+    timeout(CONNECT, connecting).await.context("it does not answer")?
+}
+
+async fn begin(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> anyhow::Result<(Sender, JoinHandle<()>)> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(2 * KEEP_ALIVE)
+        .keep_alive_while_idle(true);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
     // How it ends is seen by the calls that it takes with it.
     Ok((sender, tokio::spawn(async { _ = connection.await })))
 }

@@ -53,6 +53,8 @@ pub(super) enum Standing {
 /// An address of storage.
 pub(super) struct Endpoint {
     pub(super) address: SocketAddr,
+    /// The name that it has, or an address.
+    pub(super) host: String,
     authority: Authority,
     /// Never 0.
     pub(super) id: u64,
@@ -70,11 +72,12 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn new(address: SocketAddr) -> Self {
+    pub(super) fn new(address: SocketAddr, host: String) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(1);
         let text = address.to_string();
         Self {
             address,
+            host,
             authority: text.parse().expect("an address is an authority"),
             id: IDS.fetch_add(1, Relaxed),
             suspicion: Notify::new(),
@@ -233,7 +236,7 @@ mod tests {
     use super::*;
 
     fn endpoint() -> Endpoint {
-        Endpoint::new(([127, 0, 0, 1], 1).into())
+        Endpoint::new(([127, 0, 0, 1], 1).into(), String::new())
     }
 
     #[tokio::test(start_paused = true)]

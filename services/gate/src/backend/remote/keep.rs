@@ -43,7 +43,7 @@ pub(super) async fn keep(endpoint: Arc<Endpoint>, balancer: Arc<Balancer>) {
     let (mut pause, mut rest) = (PAUSE, Rest { next: REST, until: Instant::now() });
     loop {
         let begun = Instant::now();
-        let ended = match connection::connect(endpoint.address).await {
+        let ended = match connection::connect(endpoint.address, &endpoint.host, balancer.tls.as_deref()).await {
             Ok((sender, closed)) => serve(&endpoint, &balancer, sender, closed, &mut rest).await,
             Err(error) => Err(format!("{error:#}")),
         };

@@ -21,6 +21,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response, header::AUTHORIZATION, uri::PathAndQuery};
 use http_body_util::{BodyExt, Collected};
+use kit::{Internal, Secret};
 use skep_proto::Remote;
 use tokio::{task::AbortHandle, time::Instant};
 use tonic::{Status, body::Body};
@@ -36,7 +37,8 @@ use self::{
 /// How long a call may take whose caller does not say.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Storage at `storages`, connected to from now on; `token` is the secret that both sides share.
+/// Storage at `storages`, connected to from now on; `internal` is by what both sides know each other. By TLS an address has to
+/// show a certificate of the name, or address, that `storages` has it by.
 ///
 /// # Errors
 ///
@@ -45,8 +47,8 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// # Panics
 ///
 /// Outside of a tokio runtime.
-pub fn connect(storages: Storages, token: Option<&str>) -> anyhow::Result<Remote<Transport>> {
-    connect_by(System, storages, token)
+pub fn connect(storages: Storages, internal: &Internal) -> anyhow::Result<Remote<Transport>> {
+    connect_by(System, storages, internal)
 }
 
 /// As [`connect`], with names resolved by `resolve`.
@@ -58,16 +60,16 @@ pub fn connect(storages: Storages, token: Option<&str>) -> anyhow::Result<Remote
 /// # Panics
 ///
 /// As there.
-pub fn connect_by(resolve: impl Resolve, storages: Storages, token: Option<&str>) -> anyhow::Result<Remote<Transport>> {
-    let authorization = token.map(bearer).transpose()?;
-    let balancer = Balancer::new();
+pub fn connect_by(resolve: impl Resolve, storages: Storages, internal: &Internal) -> anyhow::Result<Remote<Transport>> {
+    let authorization = internal.token.as_ref().map(bearer).transpose()?;
+    let balancer = Balancer::new(internal.tls.clone());
     let following = tokio::spawn(follow(balancer.clone(), Names::new(storages, resolve))).abort_handle();
     Ok(Remote::new(Transport(Arc::new(Shared { balancer, authorization, following }))))
 }
 
-fn bearer(token: &str) -> anyhow::Result<HeaderValue> {
+fn bearer(token: &Secret) -> anyhow::Result<HeaderValue> {
     // The parser's error quotes nothing of the token.
-    let mut value = HeaderValue::try_from(format!("Bearer {token}"))?;
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))?;
     value.set_sensitive(true);
     Ok(value)
 }

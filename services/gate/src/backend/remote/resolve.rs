@@ -1,7 +1,7 @@
 //! Which addresses storage has.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     fmt, io,
     net::{Ipv6Addr, SocketAddr},
     num::NonZeroU16,
@@ -78,8 +78,8 @@ impl Names {
         Self { resolve: Box::new(resolve), known, told: false }
     }
 
-    /// All addresses; those of a name that is not answered for are the last ones.
-    pub(super) async fn addresses(&mut self) -> BTreeSet<SocketAddr> {
+    /// All addresses, with a name of each; those of a name that is not answered for are the last ones.
+    pub(super) async fn addresses(&mut self) -> BTreeMap<SocketAddr, String> {
         let asked = self.known.iter().map(|((host, port), _)| self.resolve.resolve(host, *port));
         let (answers, mut fault) = (join_all(asked).await, None);
         for (((host, _), known), answer) in self.known.iter_mut().zip(answers) {
@@ -95,7 +95,8 @@ impl Names {
             warn!(server.address = *host, error.message = why, "storage cannot be resolved; its last addresses stay");
         }
         self.told = fault.is_some();
-        self.known.iter().flat_map(|(_, known)| known).copied().collect()
+        let known = self.known.iter().rev();
+        known.flat_map(|((host, _), known)| known.iter().map(|address| (*address, host.clone()))).collect()
     }
 }
 
@@ -150,7 +151,7 @@ mod tests {
         let storages = Storages::parse("steady,moving:1", NonZeroU16::new(7).unwrap()).unwrap();
         let mut names = Names::new(storages, Scripted(Arc::new(Mutex::new(answers))));
         for expected in [vec![steady], vec![a, b, steady], vec![a, b, steady], vec![a, b, steady], vec![b, steady]] {
-            assert_eq!(names.addresses().await.into_iter().collect::<Vec<_>>(), expected);
+            assert_eq!(names.addresses().await.into_keys().collect::<Vec<_>>(), expected);
         }
     }
 }
