@@ -4,6 +4,7 @@ mod audit;
 mod client;
 pub(crate) mod door;
 mod figures;
+mod history;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +12,7 @@ use std::{
         Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::join_all;
@@ -21,6 +22,7 @@ pub(crate) use self::figures::{Figures, Table};
 use self::{
     client::Client,
     door::{Door, Wanted, Write},
+    history::Seen,
 };
 
 const COUNTERS: usize = 3;
@@ -42,8 +44,8 @@ pub(crate) struct Load<'d, D> {
     /// Acknowledged increments, and those that nothing is known of.
     increments: AtomicU64,
     unknown_increments: AtomicU64,
-    /// The highest acknowledged count.
-    counted: AtomicU64,
+    /// What was seen of the record that is counted up.
+    history: Mutex<Vec<Seen>>,
     /// By id: the version that was acknowledged last, or `None` once the deletion was.
     known: Mutex<BTreeMap<String, Option<i64>>>,
     /// What nothing is known of.
@@ -71,7 +73,7 @@ impl<'d, D: Door> Load<'d, D> {
             stop: AtomicBool::default(),
             increments: AtomicU64::default(),
             unknown_increments: AtomicU64::default(),
-            counted: AtomicU64::default(),
+            history: Mutex::default(),
             known: Mutex::default(),
             unknown: Mutex::default(),
             requests: AtomicU64::default(),
@@ -115,6 +117,11 @@ impl<'d, D: Door> Load<'d, D> {
     pub(crate) fn nothing_is_known_of(&self, mark: &str) -> String {
         self.unknown.lock().unwrap().insert(mark.to_owned());
         mark.to_owned()
+    }
+
+    fn see(&self, count: u64, is_write: bool, begun: Instant, is_known: bool) {
+        let ended = is_known.then(Instant::now);
+        self.history.lock().unwrap().push(Seen { count, is_write, begun, ended });
     }
 
     fn fail(&self, what: &str, code: Code) {
