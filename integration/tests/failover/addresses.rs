@@ -12,6 +12,8 @@ use crate::{
 
 const LASTS: Duration = Duration::from_secs(3);
 const PROMISED: Duration = Duration::from_secs(3);
+/// As slow as where storages are hurt.
+const PACE: Duration = Duration::from_millis(250);
 const FOLLOWED: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -19,7 +21,7 @@ async fn a_name_server_that_is_hurt_fails_no_request() -> anyhow::Result<()> {
     let _alone = ALONE.lock().await;
     let mut fleet = Fleet::start(3).await?;
     let (mut table, door) = (Table::begin()?, fleet.door.clone());
-    let load = Load::begin(&door, "names", Duration::ZERO, PROMISED).await;
+    let load = Load::begin(&door, "names", Duration::ZERO, PROMISED).await.paced(PACE);
     load.during(async {
         fleet.names.say(None);
         sleep(LASTS).await;
