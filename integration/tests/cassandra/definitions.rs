@@ -17,7 +17,7 @@ const IN_FORCE: Duration = Duration::from_secs(5);
 
 async fn define(replica: &dyn Contract, name: &str, author: &str) {
     let collection = Some(Collection { name: name.into(), indexes: vec![author.into()], ..Default::default() });
-    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
     replica.update_collection(Request::new(asked)).await.unwrap();
 }
 

@@ -10,6 +10,7 @@ mod dividing;
 mod faults;
 mod indexes;
 mod late;
+#[path = "../load/mod.rs"]
 mod load;
 mod lost;
 mod opened;

@@ -239,7 +239,7 @@ async fn try_all(
     let parent = format!("collections/crash-{number}");
     let indexes = vec!["by".to_owned(), "of".to_owned()];
     let collection = Some(Collection { name: parent.clone(), indexes, ..Default::default() });
-    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
     observer.update_collection(Request::new(asked)).await.unwrap();
     for statements in 0.. {
         let done = repeated((settings, tables), observer, &parent, operation, statements).await;
@@ -355,7 +355,7 @@ async fn what_a_get_shows_of_a_dead_replica_is_in_the_list_of_a_collection_that_
         let parent = format!("collections/first-{statements}");
         let indexes = vec!["by".to_owned(), "of".to_owned()];
         let collection = Some(Collection { name: parent.clone(), indexes, ..Default::default() });
-        let asked = UpdateCollectionRequest { collection, allow_missing: true };
+        let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
         observer.update_collection(Request::new(asked)).await.unwrap();
         let subject = Subject::new(&parent, (Start::Absent, Ask::CreateFresh), format!("first-{statements}"));
         let answer = ask_mortal(settings, statements, async |replica| subject.ask(replica, 0).await).await;

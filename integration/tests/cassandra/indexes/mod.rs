@@ -32,7 +32,7 @@ async fn paced(settings: &Settings, pace: Pace) -> Local<Engine> {
 async fn define(replica: &dyn Contract, name: &str, indexes: &[&str]) -> anyhow::Result<Collection> {
     let indexes = indexes.iter().map(|path| (*path).to_owned()).collect();
     let collection = Some(Collection { name: name.into(), indexes, ..Default::default() });
-    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
     Ok(replica.update_collection(Request::new(asked)).await?.collection.unwrap())
 }
 

@@ -183,7 +183,7 @@ impl House {
 
     async fn define(&self, name: &str) -> Answer<UpdateCollectionResponse> {
         let collection = Some(Collection { name: name.into(), ..Default::default() });
-        let asked = UpdateCollectionRequest { collection, allow_missing: true };
+        let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
         self.contract.update_collection(Request::new(asked)).await.map_err(code)
     }
 

@@ -42,7 +42,7 @@ impl House {
     async fn index(&self, indexes: &[&str]) -> Collection {
         let indexes = indexes.iter().map(|path| (*path).to_owned()).collect();
         let collection = Some(Collection { name: self.name.clone(), indexes, ..Default::default() });
-        let asked = UpdateCollectionRequest { collection, allow_missing: true };
+        let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
         self.contract.update_collection(Request::new(asked)).await.unwrap().collection.unwrap()
     }
 

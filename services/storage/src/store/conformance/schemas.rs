@@ -7,7 +7,7 @@ const COUNTS: &str = r#"{"required":["n"],"properties":{"n":{"type":"integer","m
 /// Gives the collection a schema; empty takes it away.
 async fn give(house: &House, schema: impl Into<Bytes>) -> Result<Collection, Error> {
     let collection = Some(Collection { name: house.name.clone(), schema: schema.into(), ..Default::default() });
-    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
     Ok(house.contract.update_collection(Request::new(asked)).await?.collection.expect("a collection in the answer"))
 }
 
