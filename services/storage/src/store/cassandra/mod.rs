@@ -47,13 +47,14 @@ use skep_proto::{Code, Error};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
+#[cfg(feature = "conformance")]
+pub use self::crash::Lifetime;
 pub(crate) use self::settings::SETTINGS;
 pub use self::settings::{
     CASSANDRA_HOSTS, CASSANDRA_KEYSPACE, CASSANDRA_PASSWORD, CASSANDRA_REPLICATION_FACTOR, CASSANDRA_TLS_CA,
     CASSANDRA_USERNAME, Keyspace, Settings,
 };
-#[cfg(feature = "conformance")]
-pub use self::{crash::Lifetime, watched::Pace};
+pub use self::watched::Pace;
 use self::{database::Database, session::Link};
 use super::{Access, Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Swap};
 
