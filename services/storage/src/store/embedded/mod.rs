@@ -24,7 +24,7 @@ use std::{
 use anyhow::Context;
 use async_trait::async_trait;
 use redb::ReadableTable;
-use skep_proto::mutation;
+use skep_proto::{Code, Error, mutation};
 use uuid::Uuid;
 
 use self::{
@@ -58,6 +58,14 @@ impl Embedded {
         let writer =
             Writer::start(Arc::clone(&file), Arc::clone(&definitions)).context("cannot start the store's writer")?;
         Ok(Self { file, writer, definitions })
+    }
+}
+
+impl Embedded {
+    fn has_index(&self, collection: Uuid, index: Uuid) -> bool {
+        let definitions = self.definitions.read().unwrap_or_else(PoisonError::into_inner);
+        let mut of_collection = definitions.values().filter(|definition| definition.uid == collection);
+        of_collection.any(|definition| definition.indexes.iter().any(|known| known.id == index))
     }
 }
 
@@ -120,7 +128,15 @@ impl Store for Embedded {
         after: Option<&Position>,
         bounds: Bounds,
     ) -> Result<Page> {
-        self.file.look(|transaction| list::page(&transaction, collection, access, descending, after, bounds))
+        let page =
+            self.file.look(|transaction| list::page(&transaction, collection, access, descending, after, bounds));
+        if let Access::Indexed(slice) = access
+            && !self.has_index(collection, slice.index)
+        {
+            // Its entries may have been cleared away before the page was read.
+            return Err(Error::new(Code::NotIndexed, "the index was dropped meanwhile: ask again"));
+        }
+        page
     }
 
     async fn noted(&self, key: Uuid) -> Result<Option<Note>> {

@@ -1,9 +1,12 @@
 use bytes::Bytes;
 use redb::ReadableTableMetadata;
-use skep_proto::{Code, v1::Rules};
+use skep_proto::v1::Rules;
 
 use super::{tables::OWNED, *};
-use crate::store::{Account, AccountStore, DELETED_ACCOUNT_MICROS, Next, SOFT_ROW_MICROS, Session, Stage};
+use crate::store::{
+    Account, AccountStore, DELETED_ACCOUNT_MICROS, EntryKind, Index, IndexState, Next, SOFT_ROW_MICROS, Session, Slice,
+    Stage,
+};
 
 const DATA: Bytes = Bytes::from_static(b"{}");
 const EVERYTHING: Bounds = Bounds { records: 5000, bytes: usize::MAX };
@@ -220,4 +223,22 @@ async fn what_expired_of_accounts_is_cleared_away_and_a_late_session_does_not_co
     assert!(matches!(store.swap_account(Some(living.mutation()), gone).await, Ok(Swap::Applied)));
     while store.sweep().await.unwrap() {}
     assert!(store.account(id).await.unwrap().is_none() && read(extended).await.is_none());
+}
+
+#[tokio::test]
+async fn a_page_by_an_index_that_was_dropped_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Embedded::open(folder.path()).unwrap();
+    let index = Index { path: "n".into(), id: Uuid::now_v7(), state: IndexState::Building(0) };
+    let of =
+        |etag, indexes| Definition { name: "bees".into(), uid: Uuid::nil(), etag, indexes, ..Definition::default() };
+    let (first, second) = (of(Uuid::now_v7(), vec![index.clone()]), of(Uuid::now_v7(), vec![]));
+    store.define(None, first.clone()).await.unwrap();
+    let (id, row) = fresh();
+    store.insert(Key { collection: first.uid, id: &id }, row).await.unwrap();
+    let slice = Slice { index: index.id, kind: EntryKind::Own, from: vec![], until: vec![u8::MAX] };
+    let page = async || store.scan(first.uid, &Access::Indexed(slice.clone()), true, None, EVERYTHING).await;
+    assert_eq!(page().await.unwrap().records.len(), 1);
+    store.define(Some(first.etag), second).await.unwrap();
+    assert_eq!(page().await.unwrap_err().code, Code::NotIndexed);
 }
