@@ -2,6 +2,7 @@
 
 mod check;
 mod schema;
+mod survey;
 
 use std::sync::Arc;
 
@@ -102,10 +103,12 @@ impl Collections {
                 None => None,
             };
             let now = mutation::now();
+            let etag = mutation::new();
             let definition = Definition {
                 name: name.to_owned(),
                 uid: current.as_ref().map_or_else(Uuid::now_v7, |current| current.uid),
-                etag: mutation::new(),
+                etag,
+                survey: survey::of(current, &content, etag),
                 schema: content.schema.clone(),
                 indexes: content.indexes.iter().map(|path| index(current, path)).collect(),
                 rules: content.rules.clone(),

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// What each version adds to the one before. Never changed once released; each may be made twice.
-const MIGRATIONS: &[&[&str]] = &[RECORDS, ACCOUNTS, OWNERS, INDEXES];
+const MIGRATIONS: &[&[&str]] = &[RECORDS, ACCOUNTS, OWNERS, INDEXES, SURVEYS];
 
 const RECORDS: &[&str] = &[
     // Leveled, because a get asks one partition and an update leaves an older copy in another file: a read finds
@@ -66,6 +66,12 @@ const INDEXES: &[&str] = &[
      copied frozen<tuple<blob, bigint, text>>, PRIMARY KEY (collection, field))",
     "CREATE TABLE IF NOT EXISTS index_work (realm text, field uuid, note uuid, collection uuid, name text, since bigint, \
      PRIMARY KEY (realm, field, note))",
+];
+
+const SURVEYS: &[&str] = &[
+    "CREATE TABLE IF NOT EXISTS surveys (collection uuid, survey uuid, state blob, PRIMARY KEY (collection, survey))",
+    "CREATE TABLE IF NOT EXISTS survey_work (realm text, survey uuid, collection uuid, name text, \
+     PRIMARY KEY (realm, survey))",
 ];
 
 /// A holder that died is waited for no longer.

@@ -1,0 +1,67 @@
+//! The survey of the records that were there before their collection's schema: how many of them do not satisfy it.
+//!
+//! It goes on in steps, newest records first. A step is what it makes of the one before and of the records, and the store
+//! takes one in the place of the one before: so each record counts once, however many replicas survey.
+
+use uuid::Uuid;
+
+use super::{Collections, Content};
+use crate::store::{Access, Bounds, Definition, Result, Survey, Swap};
+
+/// What one step looks at, if that takes no longer than it may.
+const STEP: Bounds = Bounds { records: 500, bytes: 4 << 20 };
+
+/// The survey of a definition that is to say `content` from `etag` on: another schema begins another.
+pub(super) fn of(current: Option<&Definition>, content: &Content, etag: Uuid) -> Option<Uuid> {
+    let current = current.filter(|_| !content.schema.is_empty())?;
+    if current.schema == content.schema { current.survey } else { Some(etag) }
+}
+
+impl Collections {
+    /// How far the survey of a collection is, if it has one.
+    pub async fn survey(&self, definition: &Definition) -> Result<Option<Survey>> {
+        let Some(id) = definition.survey else { return Ok(None) };
+        let known = self.store.survey(definition.uid, id).await?;
+        Ok(known.or(Some(Survey { id, ..Survey::default() })))
+    }
+
+    /// One bounded step of each of some surveys; `true` if more is left to do now.
+    pub async fn go_on_surveying(&self) -> Result<bool> {
+        let mut more = false;
+        for definition in self.store.surveys().await? {
+            more |= self.survey_some(&definition).await.unwrap_or_else(|error| {
+                let (collection, why) = (&definition.name, error.detail);
+                tracing::warn!(collection, error.message = why, "a survey was not gone on with");
+                false
+            });
+        }
+        Ok(more)
+    }
+
+    async fn survey_some(&self, definition: &Definition) -> Result<bool> {
+        let Some(id) = definition.survey else { return Ok(false) };
+        let before = self.store.survey(definition.uid, id).await?;
+        let mut survey = before.clone().unwrap_or(Survey { id, ..Survey::default() });
+        if survey.done {
+            return Ok(false);
+        }
+        let page = self.store.scan(definition.uid, &Access::All, true, survey.after.as_ref(), STEP).await?;
+        let data = page.records.iter().map(|(_, row)| row.data.clone()).collect();
+        let (checked, misfits) = self.schemas.misfits(definition, data).await?;
+        survey.checked += checked as u64;
+        survey.misfits += misfits as u64;
+        survey.after = match page.records.get(checked) {
+            Some(_) => page.records.into_iter().nth(checked.saturating_sub(1)).map(|(last, _)| last),
+            None => page.next,
+        };
+        survey.done = survey.after.is_none();
+        let made = self.store.note_survey(definition.uid, before.as_ref(), survey.clone()).await?;
+        // Where another replica came first, that one goes on.
+        let Swap::Applied = made else { return Ok(false) };
+        if survey.done {
+            let Survey { checked, misfits, .. } = survey;
+            tracing::info!(collection = definition.name, checked, misfits, "records were checked against their schema");
+        }
+        Ok(true)
+    }
+}
