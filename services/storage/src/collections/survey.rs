@@ -65,3 +65,72 @@ impl Collections {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, sync::Arc};
+
+    use futures_util::future::join_all;
+    use skep_proto::mutation;
+
+    use super::*;
+    use crate::store::{Key, Row, Store, embedded::Embedded};
+
+    /// More than one step looks at.
+    const RECORDS: usize = 1200;
+
+    async fn opened(folder: &Path) -> (Arc<Embedded>, Collections) {
+        loop {
+            // Whoever had it open ends in the background.
+            if let Ok(store) = Embedded::open(folder) {
+                let store = Arc::new(store);
+                return (store.clone(), Collections::new(store));
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn make(store: &Embedded, collection: Uuid, records: usize) {
+        let made = (0..records).map(|number| async move {
+            let (mutation, data) = (mutation::new(), format!(r#"{{"n":{}}}"#, number % 3).into());
+            let row = Row::first(mutation, mutation::time(mutation).unwrap(), None, data);
+            store.insert(Key { collection, id: &mutation.to_string() }, row).await.unwrap();
+        });
+        join_all(made).await;
+    }
+
+    async fn define(collections: &Collections, schema: &'static str) -> Definition {
+        let content = Content { schema: schema.into(), ..Content::default() };
+        collections.update("bees", content, "", true).await.unwrap().0
+    }
+
+    #[tokio::test]
+    async fn a_survey_goes_on_where_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, collections) = opened(folder.path()).await;
+        let uid = define(&collections, "").await.uid;
+        make(&store, uid, RECORDS).await;
+        let outdated = define(&collections, "false").await;
+        let definition = define(&collections, r#"{"properties":{"n":{"maximum":1}}}"#).await;
+        assert!(!collections.survey_some(&outdated).await.unwrap(), "another schema is in force");
+        assert!(collections.go_on_surveying().await.unwrap());
+        let begun = collections.survey(&definition).await.unwrap().unwrap();
+        assert!(begun.checked > 0 && begun.checked < RECORDS as u64 && !begun.done, "{begun:?}");
+        // Newer than all that is looked at from here on.
+        make(&store, uid, 1).await;
+        drop((store, collections));
+
+        let (store, collections) = opened(folder.path()).await;
+        assert_eq!(collections.survey(&definition).await.unwrap().as_ref(), Some(&begun));
+        while collections.go_on_surveying().await.unwrap() {}
+        let done = collections.survey(&definition).await.unwrap().unwrap();
+        assert_eq!((done.checked, done.misfits, done.done), (RECORDS as u64, RECORDS as u64 / 3, true));
+        assert_eq!(store.surveys().await.unwrap(), []);
+        let late = store.note_survey(uid, Some(&begun), begun.clone()).await.unwrap();
+        assert!(matches!(late, Swap::Stale(Some(stored)) if stored == done));
+
+        collections.delete("bees", true).await.unwrap();
+        while store.sweep().await.unwrap() {}
+        assert_eq!(store.survey(uid, done.id).await.unwrap(), None);
+    }
+}

@@ -220,7 +220,8 @@ pub(super) fn encode_survey(survey: &Survey) -> Vec<u8> {
 }
 
 pub(super) fn decode_survey(bytes: &[u8]) -> Result<Survey> {
-    let StoredSurvey { id, checked, misfits, after, created_at, done } = StoredSurvey::decode(bytes).map_err(damaged)?;
+    let StoredSurvey { id, checked, misfits, after, created_at, done } =
+        StoredSurvey::decode(bytes).map_err(damaged)?;
     let after = after.map(|id| Position { created_at, id, ..Position::default() });
     Ok(Survey { id: Uuid::from_slice(&id).map_err(damaged)?, checked, misfits, after, done })
 }
