@@ -2,6 +2,7 @@ use std::{
     env,
     ffi::OsStr,
     fs::{self, File},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Output, Stdio},
     sync::Arc,
@@ -63,9 +64,14 @@ impl Program {
 
     /// `gate` before that storage.
     pub fn gate(storage: &Process, token: &str) -> anyhow::Result<Self> {
-        let address = storage.door("grpc")?;
+        Self::gate_before(&[storage.door("grpc")?], token)
+    }
+
+    /// `gate` before the storages at those addresses.
+    pub fn gate_before(storages: &[SocketAddr], token: &str) -> anyhow::Result<Self> {
         let program = Self::new("gate", &["rest", "metrics"])?.env("INTERNAL_TOKEN", token).env("RATE_LIMIT", "off");
-        Ok(program.env("STORAGE_HOST", address.ip().to_string()).env("STORAGE_PORT", address.port().to_string()))
+        let hosts: Vec<_> = storages.iter().map(ToString::to_string).collect();
+        Ok(program.env("STORAGE_HOST", hosts.join(",")))
     }
 
     /// A binary to be run to its end, told nothing yet.

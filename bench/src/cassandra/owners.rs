@@ -27,7 +27,7 @@ pub(crate) async fn measure(cluster: &Cassandra, plan: Plan) -> anyhow::Result<(
     };
     let storage = Remote::new(InterceptedService::new(channel, bear));
     let collection = Some(Collection { name: PARENT.into(), ..Default::default() });
-    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
     storage.update_collection(Request::new(asked)).await?;
 
     let create = async |caller: String| {

@@ -15,7 +15,8 @@ use tokio::sync::RwLockReadGuard;
 use crate::opened;
 
 /// Of what the suite has in its indexes much is full, and cut; and nobody stops for long.
-const PACE: Pace = Pace { settled: Duration::from_secs(6), abandoned: Duration::from_secs(5), full: 8 };
+const PACE: Pace =
+    Pace { settled: Duration::from_secs(6), idle: Duration::from_secs(1), abandoned: Duration::from_secs(5), full: 8 };
 const BETWEEN_SWEEPS: Duration = Duration::from_millis(500);
 
 async fn replica() -> (RwLockReadGuard<'static, ()>, Arc<dyn Contract>) {

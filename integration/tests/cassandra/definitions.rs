@@ -17,7 +17,7 @@ const IN_FORCE: Duration = Duration::from_secs(5);
 
 async fn define(replica: &dyn Contract, name: &str, author: &str) {
     let collection = Some(Collection { name: name.into(), indexes: vec![author.into()], ..Default::default() });
-    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
     replica.update_collection(Request::new(asked)).await.unwrap();
 }
 
@@ -52,6 +52,21 @@ async fn a_change_at_one_replica_is_in_force_at_the_other() -> anyhow::Result<()
     let gone =
         async || (create(&b, name).await.map_err(|error| error.code) == Err(Code::CollectionNotFound)).then_some(());
     eventually("the other replica refuses writes", IN_FORCE, gone).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_changed_elsewhere_can_be_changed_back_at_once() -> anyhow::Result<()> {
+    let _guard = ALONE.read().await;
+    let (a, b) = (Local::new(opened::shared().await), Local::new(opened::shared().await));
+    let name = "collections/changed-back";
+    for _ in 0..3 {
+        define(&a, name, "one").await;
+        assert_eq!(defined(&b, name).await, Ok(vec!["one".to_owned()]));
+        define(&a, name, "two").await;
+        define(&b, name, "one").await;
+        assert_eq!(defined(&Local::new(opened::shared().await), name).await, Ok(vec!["one".to_owned()]));
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,13 +110,13 @@ async fn a_drop_that_goes_on_late_leaves_what_was_defined_or_written_since() -> 
     let _guard = ALONE.read().await;
     let (two, tables) = (Two::open().await, Tables::of(&opened::shared_settings().await).await?);
     let mut left = Vec::new();
-    // The definition is read, and settled; without force the collection is looked at, marked, and looked at again; the
-    // drop is noted, and made.
+    // The definition is read, and settled, each with the state of its indexes; without force the collection is looked at,
+    // marked, and looked at again; the drop is noted, and for each of two indexes, and made.
     for (number, (force, statements, meanwhile, told)) in [
-        (true, 3, Meanwhile::DefinesAnew, Ok(())),
-        (false, 3, Meanwhile::DefinesAnew, Err(Code::CollectionNotEmpty)),
-        (false, 6, Meanwhile::DefinesAnew, Ok(())),
-        (false, 6, Meanwhile::Reopens, Err(Code::CollectionNotEmpty)),
+        (true, 7, Meanwhile::DefinesAnew, Ok(())),
+        (false, 5, Meanwhile::DefinesAnew, Err(Code::CollectionNotEmpty)),
+        (false, 10, Meanwhile::DefinesAnew, Ok(())),
+        (false, 10, Meanwhile::Reopens, Err(Code::CollectionNotEmpty)),
     ]
     .into_iter()
     .enumerate()

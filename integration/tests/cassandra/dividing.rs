@@ -37,7 +37,7 @@ pub(crate) async fn patiently<T>(ask: impl AsyncFn() -> Result<T, Error>) -> T {
 
 async fn define(replica: &dyn Contract, name: &str) {
     let collection = Some(Collection { name: name.into(), ..Default::default() });
-    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
     patiently(async || replica.update_collection(Request::new(asked.clone())).await).await;
 }
 
@@ -167,9 +167,9 @@ async fn a_redefinition_that_comes_late_leaves_it_divided() -> anyhow::Result<()
     let slow = Local::new(opened::serving(CassandraStore::open_for(settings, lifetime.clone())?).await?);
     let indexes = vec!["author".to_owned()];
     let collection = Some(Collection { name: "collections/redefined".into(), indexes, ..Default::default() });
-    let asked = UpdateCollectionRequest { collection, allow_missing: true };
-    // It has read the definition, and stops before it writes it.
-    lifetime.ends_after(1);
+    let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
+    // It has read the definition and noted the index, and stops before it writes.
+    lifetime.ends_after(3);
     let divided = async {
         lifetime.ended().await;
         tables.divide("redefined", &regimes).await.unwrap();

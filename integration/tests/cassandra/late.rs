@@ -98,8 +98,8 @@ async fn an_insert_that_arrives_late_stays_behind_what_was_written_since() {
                 two.other.delete(collection, &id, Write::new(false)).await.unwrap();
             }
         };
-        // The definition and the window's note, and then the entry.
-        two.stop(2, async |slow| create(slow, collection, "", write).await, meanwhile).await.unwrap();
+        // The definition (of two statements) and the window's note, and then the entry.
+        two.stop(3, async |slow| create(slow, collection, "", write).await, meanwhile).await.unwrap();
         assert_eq!(two.shown(collection, &id).await, (!deleted).then_some((2, 2)));
     }
 }
@@ -110,7 +110,7 @@ async fn a_copy_that_arrives_late_stays_behind_newer_ones() {
     let two = Two::open().await;
     for (number, deleted) in [(0, false), (1, true)] {
         // Whichever statements come between the head and the entry.
-        for statements in 1..8 {
+        for statements in 2..9 {
             let collection = &format!("late-copy-{number}-{statements}");
             two.other.define(collection).await.unwrap();
             create(&two.other, collection, "bee", Write::new(false)).await.unwrap();
@@ -150,7 +150,7 @@ async fn a_write_that_was_judged_before_a_deletion_is_not_made_after_it() {
     let wanted = Wanted { etag: &made.etag, ..wanted("bee", 2) };
     let late = async |slow: &Arc<dyn Contract>| slow.replace(collection, wanted, Write::new(false)).await;
     // The definition, the head and the entry are read.
-    let late = two.stop(3, late, meanwhile).await;
+    let late = two.stop(4, late, meanwhile).await;
     assert_eq!((late.map(drop), two.shown(collection, "bee").await), (Err(Code::RecordNotFound), None));
 }
 
@@ -158,7 +158,7 @@ async fn a_write_that_was_judged_before_a_deletion_is_not_made_after_it() {
 async fn a_write_that_was_admitted_before_a_drop_is_not_acknowledged_after_it() {
     let _guard = ALONE.read().await;
     let two = Two::open().await;
-    for (collection, id, statements) in [("late-fresh", "", 1), ("late-fresh-entry", "", 2), ("late-chosen", "bee", 2)]
+    for (collection, id, statements) in [("late-fresh", "", 2), ("late-fresh-entry", "", 3), ("late-chosen", "bee", 3)]
     {
         two.other.define(collection).await.unwrap();
         let meanwhile = async {

@@ -8,7 +8,9 @@ mod crashes;
 mod definitions;
 mod dividing;
 mod faults;
+mod indexes;
 mod late;
+#[path = "../load/mod.rs"]
 mod load;
 mod lost;
 mod opened;

@@ -138,7 +138,7 @@ async fn an_entry_that_arrives_late_stays_out_of_the_list() -> anyhow::Result<()
     let _guard = ALONE.read().await;
     let (parent, (settings, other, tables)) = ("collections/late", defined("late").await);
     // After the definition and the window: before the list, its window, its entry, the record's entry.
-    for statements in 2..6 {
+    for statements in 3..7 {
         let lifetime = Lifetime::default();
         let slow = Local::new(serving(Cassandra::open_for(settings.clone(), lifetime.clone())?).await?);
         let mutation_id = mutation::new().to_string();

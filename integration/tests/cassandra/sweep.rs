@@ -86,8 +86,8 @@ async fn nothing_is_left_of_a_collection_that_was_divided_while_it_was_dropped()
     let lifetime = Lifetime::default();
     let engine = serving(CassandraStore::open_for(settings.clone(), lifetime.clone())?).await?;
     let dropping = Local::new(engine.clone());
-    // The definition is read, and settled; the drop is noted, and not made yet.
-    lifetime.ends_after(3);
+    // The definition is read, and settled, each with the state of its indexes; the drop is noted twice, and not made yet.
+    lifetime.ends_after(6);
     let meanwhile = async {
         lifetime.ended().await;
         tables.divide("parted", &[(i64::MIN, MONTH, 4), (1, MONTH, 16)]).await.unwrap();

@@ -113,6 +113,13 @@ impl Tables {
         Ok(self.0.query_unpaged(format!("SELECT * FROM {table}"), ()).await?.into_rows_result()?.rows_num())
     }
 
+    /// How many leaves each index has that was ever changed.
+    pub(crate) async fn leaves(&self) -> anyhow::Result<Vec<usize>> {
+        let rows = self.0.query_unpaged("SELECT leaves FROM index_maps", ()).await?.into_rows_result()?;
+        let leaves = rows.rows::<(Vec<(Vec<u8>, Vec<u8>, Uuid, i8)>,)>()?.map(|row| row.map(|(leaves,)| leaves.len()));
+        Ok(leaves.collect::<Result<_, _>>()?)
+    }
+
     /// The lists of owners, by their collections.
     pub(crate) async fn lists(&self) -> anyhow::Result<Vec<(Uuid, Uuid)>> {
         let rows = self.0.query_unpaged("SELECT collection, list FROM owners", ()).await?.into_rows_result()?;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use kit::{Process, Readiness};
 use skep_proto::v1::ListCollectionsRequest;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tonic::Request;
 
 pub use self::{
@@ -24,8 +25,8 @@ pub use self::{
     policy::{ClientAddress, Origins, Policy, RedisConfig},
 };
 
-/// Serves REST to who connects to `listener`, over `backend`, until the process is told to stop; then finishes what is
-/// in flight, for which the caller sets the bound. On loopback this machine alone is served ([`Hosts::Loopback`]).
+/// Serves REST to who connects to `listener`, over `backend`, until the process is told to stop; then tells that to who asks
+/// `/readyz` regularly, and finishes what is in flight, for which the caller sets the bound. On loopback this machine alone is served ([`Hosts::Loopback`]).
 ///
 /// # Errors
 ///
@@ -42,7 +43,13 @@ pub async fn serve(
     let hosts = if is_local { Hosts::Loopback } else { Hosts::Any };
     let envelope = http::router(backend.clone(), home, hosts, process.ready.clone(), limits, policy).await?;
     check_storage(&backend, &process.ready);
-    http::serve(listener, envelope, limits, process.shutdown.clone()).await;
+    let closing = CancellationToken::new();
+    let stop = async {
+        process.shutdown.cancelled().await;
+        envelope.stop_is_told(process.drain / 2).await;
+        closing.cancel();
+    };
+    tokio::join!(http::serve(listener, envelope.clone(), limits, closing.clone()), stop);
     Ok(())
 }
 

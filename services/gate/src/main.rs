@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use gate::{Config, Home, backend::remote};
-use kit::{Process, Program, Secret, Service};
+use kit::{Process, Program, Service};
 
 /// A call allocates in one thread and frees in another, which the system's allocator is slow at.
 #[global_allocator]
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         services: &[Service { name: "gate", targets: &["gate"] }],
     };
     kit::run(&program, async |config: Config, process: Process| {
-        let storage = remote::connect(&config.storage, config.token.as_ref().map(Secret::expose))?;
+        let storage = remote::connect(config.storage, &config.internal)?;
         let listener = kit::listen(config.addr, "rest").await?;
         gate::serve(listener, Arc::new(storage), &Home::Docs, config.policy, &process).await
     })

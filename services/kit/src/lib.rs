@@ -34,16 +34,20 @@
 
 mod admin;
 pub mod config;
+mod internal;
 mod listen;
 pub mod logging;
 mod metrics;
 pub mod program;
 mod readiness;
 mod secret;
+mod tls;
 
 pub use config::Config;
+pub use internal::Internal;
 pub use listen::listen;
 pub use logging::Service;
 pub use program::{Process, Program, run, run_with};
 pub use readiness::{Readiness, Report};
 pub use secret::Secret;
+pub use tls::Mutual;

@@ -63,6 +63,11 @@ impl Readiness {
         self.0.withdrawn.store(true, Ordering::Release);
     }
 
+    /// Whether the process is stopping.
+    pub fn is_withdrawn(&self) -> bool {
+        self.0.withdrawn.load(Ordering::Acquire)
+    }
+
     /// Asks every check, all at once.
     pub async fn report(&self) -> Report {
         let checks = self.0.checks.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -72,7 +77,7 @@ impl Readiness {
         }))
         .await;
         let status = match () {
-            () if self.0.withdrawn.load(Ordering::Acquire) => "stopping",
+            () if self.is_withdrawn() => "stopping",
             () if answers.is_empty() => "starting",
             () if answers.iter().any(|(_, fault)| fault.is_some()) => "unready",
             () => "ready",

@@ -64,7 +64,7 @@ impl Example {
             Err(error) => return Err(error.into()),
         }
         let collection = Some(gate::definition(&self.definition.into(), self.collection)?);
-        let asked = UpdateCollectionRequest { collection, allow_missing: true };
+        let asked = UpdateCollectionRequest { collection, allow_missing: true, ..UpdateCollectionRequest::default() };
         contract.update_collection(tonic::Request::new(asked)).await?;
         Ok(())
     }

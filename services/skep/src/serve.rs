@@ -31,9 +31,8 @@ pub(crate) async fn serve(config: Config, process: Process) -> anyhow::Result<()
     let rest = kit::listen(config.gate_addr, "rest").await?;
     let grpc = kit::listen(config.storage.addr, "grpc").await?;
     greet(rest.local_addr()?);
-    let token = config.storage.token.as_ref();
     let rest = gate::serve(rest, backend, &home, config.policy, &process);
-    tokio::try_join!(rest, storage::serve(grpc, engine, token, &process)).map(drop)
+    tokio::try_join!(rest, storage::serve(grpc, engine, &config.storage.internal, &process)).map(drop)
 }
 
 /// Sees to it that there is a first administrator, with a password that is made up if none was given.

@@ -1,8 +1,8 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use kit::{
-    Secret,
-    config::{Address, INTERNAL_TOKEN, Setting, Values},
+    Internal,
+    config::{Address, Setting, Values},
 };
 
 use crate::{
@@ -26,8 +26,8 @@ pub struct Config {
     pub addr: SocketAddr,
     /// Where the records are kept.
     pub store: StoreConfig,
-    /// [`INTERNAL_TOKEN`].
-    pub token: Option<Secret>,
+    /// Who is let in.
+    pub internal: Internal,
     /// The first administrator.
     pub administrator: Administrator,
 }
@@ -44,7 +44,8 @@ pub enum StoreConfig {
 impl Config {
     /// The settings without those of a cluster, for a program that has all in one process.
     pub fn embedded_settings() -> Vec<Setting> {
-        vec![STORAGE_ADDR, DATA_DIR, INTERNAL_TOKEN, ALLOW_INSECURE, ADMIN_NAME, ADMIN_PASSWORD]
+        let own = [STORAGE_ADDR, DATA_DIR, ALLOW_INSECURE, ADMIN_NAME, ADMIN_PASSWORD];
+        Internal::SETTINGS.into_iter().chain(own).collect()
     }
 
     /// Reads [`embedded_settings`](Self::embedded_settings).
@@ -58,12 +59,12 @@ impl Config {
 
     fn read_with(values: &mut Values, store: StoreConfig) -> Self {
         let Address(addr) = values.value(&STORAGE_ADDR);
-        let token = values.internal_token();
+        let internal = Internal::read(values);
         let open: bool = values.value(&ALLOW_INSECURE);
-        if token.is_none() && !open && !addr.ip().is_loopback() {
-            values.fault("INTERNAL_TOKEN", format!("is needed where gRPC is served beyond this machine ({addr}): give a long random text, to the gates too, or say ALLOW_INSECURE=true."));
+        if internal.is_open() && !open && !addr.ip().is_loopback() {
+            values.fault("INTERNAL_TOKEN", format!("is needed where gRPC is served beyond this machine ({addr}): give a long random text, to the gates too, or certificates (INTERNAL_TLS_CERT), or say ALLOW_INSECURE=true."));
         }
-        Self { addr, store, token, administrator: Administrator::read(values) }
+        Self { addr, store, internal, administrator: Administrator::read(values) }
     }
 }
 

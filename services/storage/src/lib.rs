@@ -13,7 +13,7 @@ pub mod store;
 
 use std::{sync::Arc, time::Duration};
 
-use kit::{Process, Secret};
+use kit::{Internal, Process};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -57,12 +57,12 @@ pub async fn ensure_administrator(engine: Arc<Engine>, wanted: Administrator, sh
     }
 }
 
-/// Serves `engine` over gRPC to who connects to `listener` and bears `token`, until the process is told to stop; then
+/// Serves `engine` over gRPC to who connects to `listener` and is known by `internal`, until the process is told to stop; then
 /// finishes what is in flight.
 pub async fn serve(
     listener: TcpListener,
     engine: Arc<Engine>,
-    token: Option<&Secret>,
+    internal: &Internal,
     process: &Process,
 ) -> anyhow::Result<()> {
     let asked = Arc::clone(&engine);
@@ -70,7 +70,7 @@ pub async fn serve(
         let engine = Arc::clone(&asked);
         Box::pin(async move { engine.ready().await.map_err(|error| error.detail) })
     });
-    grpc::serve(engine, listener, token.map(Secret::expose), process.connections, process.shutdown.clone()).await
+    grpc::serve(engine, listener, internal, process.connections, process.shutdown.clone()).await
 }
 
 async fn sweep(engine: Arc<Engine>, shutdown: CancellationToken) {

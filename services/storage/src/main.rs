@@ -23,6 +23,6 @@ fn main() -> ExitCode {
         let (administrator, shutdown) = (config.administrator.clone(), process.shutdown.clone());
         tokio::spawn(storage::ensure_administrator(engine.clone(), administrator, shutdown));
         let listener = kit::listen(config.addr, "grpc").await?;
-        storage::serve(listener, engine, config.token.as_ref(), &process).await
+        storage::serve(listener, engine, &config.internal, &process).await
     })
 }

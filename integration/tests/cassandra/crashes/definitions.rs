@@ -32,7 +32,7 @@ const DROPS_AT_ONCE: usize = 12;
 
 async fn define(replica: &dyn Contract, name: &str, index: &str) -> Result<Collection, Error> {
     let collection = Some(Collection { name: name.into(), indexes: vec![index.into()], ..Default::default() });
-    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
     replica.update_collection(Request::new(asked)).await.map(|answer| answer.collection.unwrap())
 }
 

@@ -21,7 +21,7 @@ static TURN: Mutex<()> = Mutex::const_new(());
 async fn works(settings: Settings) -> anyhow::Result<()> {
     let replica = Local::new(replica(settings).await?);
     let collection = Some(Collection { name: "collections/first".into(), ..Default::default() });
-    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
     replica.update_collection(Request::new(asked)).await?;
     let record = Some(Record { data: "{}".into(), ..Default::default() });
     let asked = CreateRecordRequest { parent: "collections/first".into(), record, ..Default::default() };

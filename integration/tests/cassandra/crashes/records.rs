@@ -166,7 +166,12 @@ impl Subject {
     }
 
     async fn found(&self, replica: &dyn Contract, filter: String) -> Option<Record> {
-        let asked = ListRecordsRequest { parent: self.parent.clone(), page_size: 1000, filter, ..Default::default() };
+        self.found_by(replica, filter, "").await
+    }
+
+    async fn found_by(&self, replica: &dyn Contract, filter: String, order_by: &str) -> Option<Record> {
+        let (parent, order_by) = (self.parent.clone(), order_by.to_owned());
+        let asked = ListRecordsRequest { parent, page_size: 1000, filter, order_by, ..Default::default() };
         let page = replica.list_records(Request::new(asked)).await.unwrap();
         assert!(page.next_page_token.is_empty());
         let mark = format!(r#""of":"{}""#, self.mark);
@@ -176,10 +181,26 @@ impl Subject {
         found
     }
 
+    /// As lists by its indexes show it, and one by its last write.
+    async fn indexed(&self, replica: &dyn Contract) -> Option<Record> {
+        let mut found = Vec::new();
+        for filter in ["start", "ours", "other"].map(|by| format!(r#"by = "{by}""#)) {
+            let by_this = self.found(replica, filter.clone()).await;
+            assert!(by_this.iter().all(|record| filter.contains(by(record))), "{filter}: {by_this:?}");
+            found.extend(by_this);
+        }
+        found.extend(self.found(replica, format!(r#"of = "{}""#, self.mark)).await);
+        found.extend(self.found_by(replica, String::new(), "updated_at").await);
+        assert!(matches!(found.len(), 0 | 3), "found by some: {found:?}");
+        assert!(found.iter().all(|record| *record == found[0]), "{found:?}");
+        found.pop()
+    }
+
     /// What get and list agree on.
     async fn shown(&self, replica: &dyn Contract) -> Option<Record> {
         let before = self.listed(replica).await;
         assert_eq!(self.owned(replica).await, before, "what a list shows, its owner's shows");
+        assert_eq!(self.indexed(replica).await, before, "what a list shows, those by its indexes show");
         let name = before.as_ref().map_or_else(|| self.name(), |record| record.name.clone());
         if name.ends_with('/') {
             return before;
@@ -194,6 +215,7 @@ impl Subject {
         let listed = self.listed(replica).await;
         assert_eq!(listed, got, "what a get shows, a list shows");
         assert_eq!(self.owned(replica).await, got, "what a get shows, its owner's list shows");
+        assert_eq!(self.indexed(replica).await, got, "what a get shows, lists by its indexes show");
         assert!(before.is_none() || before == got, "what was shown once stays: {before:?} {got:?}");
         got
     }
@@ -215,8 +237,9 @@ async fn try_all(
     operation: (Start, Ask),
 ) -> u32 {
     let parent = format!("collections/crash-{number}");
-    let collection = Some(Collection { name: parent.clone(), ..Default::default() });
-    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    let indexes = vec!["by".to_owned(), "of".to_owned()];
+    let collection = Some(Collection { name: parent.clone(), indexes, ..Default::default() });
+    let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
     observer.update_collection(Request::new(asked)).await.unwrap();
     for statements in 0.. {
         let done = repeated((settings, tables), observer, &parent, operation, statements).await;
@@ -330,8 +353,9 @@ async fn what_a_get_shows_of_a_dead_replica_is_in_the_list_of_a_collection_that_
     let observer = &(Arc::new(Local::new(opened::shared().await)) as Arc<dyn Contract>);
     for statements in 0.. {
         let parent = format!("collections/first-{statements}");
-        let collection = Some(Collection { name: parent.clone(), ..Default::default() });
-        let asked = UpdateCollectionRequest { collection, allow_missing: true };
+        let indexes = vec!["by".to_owned(), "of".to_owned()];
+        let collection = Some(Collection { name: parent.clone(), indexes, ..Default::default() });
+        let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
         observer.update_collection(Request::new(asked)).await.unwrap();
         let subject = Subject::new(&parent, (Start::Absent, Ask::CreateFresh), format!("first-{statements}"));
         let answer = ask_mortal(settings, statements, async |replica| subject.ask(replica, 0).await).await;

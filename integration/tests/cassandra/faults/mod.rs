@@ -1,6 +1,7 @@
 //! Replicas under load while the cluster, or one of them, is hurt: nothing acknowledged is lost, nothing is made twice,
 //! nothing fails, and nothing old is shown. One cluster for all faults, and a collection for each.
 
+mod failover;
 mod nodes;
 mod processes;
 

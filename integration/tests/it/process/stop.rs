@@ -62,6 +62,21 @@ async fn what_is_in_flight_finishes(mut house: House) -> Outcome {
 }
 
 #[tokio::test]
+async fn who_asks_whether_it_is_ready_learns_that_it_stops() -> Outcome {
+    let mut house = House::one().await?;
+    let ready = async || Rest::new(house.gate.door("rest")?).get("/readyz").await;
+    ready().await?.expect(200);
+    house.gate.signal(nix::sys::signal::Signal::SIGTERM)?;
+    let told = async || ready().await.ok().filter(|answer| answer.status != 200);
+    let told = eventually("it says so by a connection that is new", DRAIN, told).await?.problem(503, "unavailable");
+    assert_eq!(told.header("connection"), "close");
+    let begun = Instant::now();
+    assert!(house.gate.ended().await?.success());
+    assert!(begun.elapsed() < Duration::from_secs(5), "then nothing is waited for");
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_in_flight_finishes_in_one_process() -> Outcome {
     what_is_in_flight_finishes(House::one().await?).await
 }

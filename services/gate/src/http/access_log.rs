@@ -87,6 +87,8 @@ impl Drop for Access {
                         event.duration = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
                         client.ip = self.client.map(field::display),
                         user.id = self.follow.user.get().map(field::display),
+                        skep.endpoint = self.follow.trail.endpoint().map(field::display),
+                        skep.retries = Some(self.follow.trail.retries()).filter(|retries| *retries > 0),
                         error.code = self.code.map(Code::word),
                         error.message = self.detail,
                     },

@@ -5,6 +5,7 @@ use std::{
     net::IpAddr,
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
 };
 
 use axum::{
@@ -89,11 +90,16 @@ impl Envelope {
         headers.insert(X_REQUEST_ID, follow.request_id.clone());
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        if !is_http2 && follow.unread.load(Relaxed) {
+        if !is_http2 && (follow.unread.load(Relaxed) || self.shared.ready.is_withdrawn()) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         access.answered(&response);
         response
+    }
+
+    /// Waits until those who ask whether the gate is ready know that it stops, for so long at most.
+    pub(crate) async fn stop_is_told(&self, most: Duration) {
+        self.shared.notice.given(most).await;
     }
 
     /// Has the request answered by its route, if it passes.

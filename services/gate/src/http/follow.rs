@@ -1,10 +1,12 @@
 //! What a request is followed by through the logs: its id, and the trace that it belongs to.
 
-use std::sync::{OnceLock, atomic::AtomicBool};
+use std::sync::{Arc, OnceLock, atomic::AtomicBool};
 
 use axum::extract::MatchedPath;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
+
+use crate::backend::remote::Trail;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -19,6 +21,8 @@ pub(crate) struct Follow {
     pub(crate) user: OnceLock<Uuid>,
     /// Whether its body was given up, so that no further request can follow on its connection.
     pub(crate) unread: AtomicBool,
+    /// Its way to storage.
+    pub(crate) trail: Arc<Trail>,
 }
 
 impl Follow {
@@ -31,6 +35,7 @@ impl Follow {
             route: OnceLock::new(),
             user: OnceLock::new(),
             unread: AtomicBool::new(false),
+            trail: Arc::default(),
         }
     }
 

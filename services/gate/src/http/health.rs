@@ -22,6 +22,7 @@ pub(super) async fn livez(_: Call) -> &'static str {
 ))]
 pub(super) async fn readyz(_: Call, State(shared): State<Arc<Shared>>) -> Result<&'static str, Fault> {
     let report = shared.ready.report().await;
+    shared.notice.asked(shared.ready.is_withdrawn());
     if report.is_ready() {
         return Ok("ok\n");
     }

@@ -18,6 +18,7 @@ mod host;
 mod idempotency;
 mod json;
 mod members;
+mod notice;
 mod path;
 mod precondition;
 mod problem;

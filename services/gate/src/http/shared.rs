@@ -4,24 +4,24 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
 use kit::Readiness;
 use skep_proto::Error;
+use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
 use super::{
     Limits,
     follow::{Follow, TRACEPARENT, X_REQUEST_ID},
+    notice::Notice,
     room::Room,
 };
 use crate::{
     access::Definitions,
-    backend::{self, Backend},
+    backend::{self, Backend, remote::Asked},
     policy::Policy,
     session::Sessions,
 };
-
-const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// How long a question may take whose answer can be done without.
 const SOON: Duration = Duration::from_secs(2);
@@ -34,10 +34,10 @@ pub(crate) struct Shared {
     pub(super) room: Room,
     /// Whether the process can do its work.
     pub(crate) ready: Readiness,
+    /// Of its stop.
+    pub(super) notice: Notice,
     /// The `OpenAPI` document.
     pub(crate) document: Bytes,
-    /// The limit of a call to storage, as gRPC writes it.
-    grpc_timeout: HeaderValue,
     pub(crate) policy: Policy,
     pub(crate) sessions: Sessions,
     pub(crate) definitions: Definitions,
@@ -52,12 +52,9 @@ impl Shared {
         policy: Policy,
         sessions: Sessions,
     ) -> Self {
-        // gRPC allows eight digits.
-        let millis = limits.call.as_millis().min(99_999_999);
-        let grpc_timeout = HeaderValue::try_from(format!("{millis}m")).expect("made of digits");
         let room = Room::new(limits.bodies, limits.connections);
         let definitions = Definitions::new();
-        Self { backend, limits, room, ready, document, grpc_timeout, policy, sessions, definitions }
+        Self { backend, limits, room, ready, notice: Notice::default(), document, policy, sessions, definitions }
     }
 
     /// Asks storage on behalf of a request, for as long as a call may take.
@@ -67,16 +64,17 @@ impl Shared {
         message: M,
         ask: impl for<'a> FnOnce(&'a dyn Backend, tonic::Request<M>) -> BoxFuture<'a, Result<T, Error>>,
     ) -> Result<T, Error> {
-        let mut metadata = HeaderMap::with_capacity(3);
+        let mut metadata = HeaderMap::with_capacity(2);
         for (name, value) in [(X_REQUEST_ID, &follow.request_id), (TRACEPARENT, follow.trace.header())] {
             let mut value = value.clone();
             // No other request has it: in the tables of HPACK (RFC 7541, 6.2.3) it would drive out what comes again.
             value.set_sensitive(true);
             metadata.insert(name, value);
         }
-        metadata.insert(GRPC_TIMEOUT, self.grpc_timeout.clone());
         let metadata = MetadataMap::from_headers(metadata);
-        let request = tonic::Request::from_parts(metadata, tonic::Extensions::default(), message);
+        let mut request = tonic::Request::from_parts(metadata, tonic::Extensions::default(), message);
+        let (deadline, trail) = (Instant::now() + self.limits.call, follow.trail.clone());
+        request.extensions_mut().insert(Asked { deadline, trail });
         backend::within(self.limits.call, ask(&*self.backend, request)).await
     }
 

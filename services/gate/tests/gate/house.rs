@@ -47,7 +47,7 @@ pub(crate) async fn define(engine: &Arc<Engine>) {
     let all = || Some("true".to_owned());
     let rules = Some(Rules { list: all(), get: all(), create: all(), update: all(), delete: all() });
     let collection = Some(Collection { name: "collections/c".into(), rules, ..Collection::default() });
-    let definition = UpdateCollectionRequest { collection, allow_missing: true };
+    let definition = UpdateCollectionRequest { collection, allow_missing: true, ..UpdateCollectionRequest::default() };
     Local::new(engine.clone()).update_collection(tonic::Request::new(definition)).await.unwrap();
 }
 

@@ -5,24 +5,28 @@ use std::sync::Arc;
 use gate::{Home, Hosts, Limits, Policy, backend::remote, http::router};
 use http::Request;
 use http_body_util::BodyExt;
-use kit::Readiness;
+use kit::{Internal, Readiness};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::house::{define, engine};
 
+fn bearing(token: Option<&str>) -> Internal {
+    Internal { token: token.map(|token| token.to_owned().into()), tls: None }
+}
+
 /// A storage behind `stored`, asked by a gate that knows the token `sent`; what is told of a path, before and after it
 /// is gone.
 async fn told(stored: Option<&'static str>, sent: Option<&str>) -> [(u16, Value); 2] {
     let (engine, _folder) = engine();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let authority = listener.local_addr().unwrap().to_string().parse().unwrap();
+    let storages = listener.local_addr().unwrap().into();
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
-    let serving = tokio::spawn(async move { storage::grpc::serve(engine, listener, stored, 64, stop).await });
+    let serving = tokio::spawn(async move { storage::grpc::serve(engine, listener, &bearing(stored), 64, stop).await });
     let envelope = router(
-        Arc::new(remote::connect(&authority, sent).unwrap()),
+        Arc::new(remote::connect(storages, &bearing(sent)).unwrap()),
         &Home::Docs,
         Hosts::Any,
         Readiness::default(),
@@ -63,10 +67,12 @@ async fn the_largest_page_comes_over_the_hop() {
     let (engine, _folder) = engine();
     define(&engine).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let authority = listener.local_addr().unwrap().to_string().parse().unwrap();
-    let serving = tokio::spawn(storage::grpc::serve(engine, listener, None, 64, CancellationToken::new()));
+    let storages = listener.local_addr().unwrap().into();
+    let serving = tokio::spawn(async move {
+        storage::grpc::serve(engine, listener, &Internal::default(), 64, CancellationToken::new()).await
+    });
     let envelope = router(
-        Arc::new(remote::connect(&authority, None).unwrap()),
+        Arc::new(remote::connect(storages, &Internal::default()).unwrap()),
         &Home::Docs,
         Hosts::Any,
         Readiness::default(),
@@ -100,7 +106,7 @@ async fn the_largest_page_comes_over_the_hop() {
 #[tokio::test]
 async fn a_storage_that_hangs_up_is_told_as_such() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let authority = listener.local_addr().unwrap().to_string().parse().unwrap();
+    let storages = listener.local_addr().unwrap().into();
     let hanging_up = tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             // Once the call has begun to arrive.
@@ -108,7 +114,7 @@ async fn a_storage_that_hangs_up_is_told_as_such() {
         }
     });
     let envelope = router(
-        Arc::new(remote::connect(&authority, None).unwrap()),
+        Arc::new(remote::connect(storages, &Internal::default()).unwrap()),
         &Home::Docs,
         Hosts::Any,
         Readiness::default(),

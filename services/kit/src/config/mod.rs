@@ -6,14 +6,12 @@ mod period;
 mod sources;
 #[cfg(test)]
 mod tests;
-mod token;
 mod values;
 
 pub use address::Address;
 pub use bytesize::ByteSize;
 pub use period::Period;
 pub(crate) use sources::Sources;
-pub use token::INTERNAL_TOKEN;
 pub use values::Values;
 
 /// One environment variable, which is also a flag: `GATE_ADDR` is `--gate-addr`.

@@ -1,7 +1,7 @@
 use std::{collections::HashMap, ffi::OsString, fs, net::SocketAddr, time::Duration};
 
 use super::*;
-use crate::Secret;
+use crate::{Internal, Secret};
 
 const ADDR: Setting = Setting::new("HIVE_ADDR", "where bees land").default("127.0.0.1:1");
 const BEES: Setting = Setting::new("HIVE_BEES", "how many bees there are");
@@ -113,4 +113,24 @@ fn periods_and_sizes_are_written_as_people_do() {
         assert!(period(bad).is_err(), "{bad}");
     }
     assert_eq!("1GiB".parse::<ByteSize>().unwrap().as_u64(), 1 << 30);
+}
+
+#[test]
+fn certificates_are_given_with_all_that_belongs_to_them_and_can_be_used() {
+    let (_dir, path) = file("no certificate");
+    for (given, fault) in [
+        (
+            vec!["INTERNAL_TLS_CERT"],
+            "INTERNAL_TLS_CERT is given together with INTERNAL_TLS_KEY and INTERNAL_TLS_CA. Give all three.".to_owned(),
+        ),
+        (
+            vec!["INTERNAL_TLS_CERT", "INTERNAL_TLS_KEY", "INTERNAL_TLS_CA"],
+            format!("INTERNAL_TLS_CERT and what belongs to it cannot be used: {path} holds no certificate."),
+        ),
+    ] {
+        let env = |name: &str| given.contains(&name).then(|| OsString::from(&path));
+        let mut values = Sources { flag: &|_| None, env: &env }.read(&Internal::SETTINGS);
+        assert!(Internal::read(&mut values).is_open());
+        assert_eq!(values.faults(), [fault]);
+    }
 }

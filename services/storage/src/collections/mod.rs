@@ -77,13 +77,15 @@ impl Collections {
         Ok((page, next.transpose()?.unwrap_or_default()))
     }
 
-    /// Redefines a collection, or defines it where `allow_missing` is given; then `true` says that it did.
+    /// Redefines a collection, or defines it where `allow_missing` is given; then `true` says that it did. `mutation` names
+    /// the change, and the definition's state after it.
     pub async fn update(
         &self,
         name: &str,
         content: Content,
         etag: &str,
         allow_missing: bool,
+        mutation: Uuid,
     ) -> Result<(Definition, bool)> {
         check::content(&content)?;
         self.schemas.admit(&content.schema).await?;
@@ -91,10 +93,19 @@ impl Collections {
         let mut stored = self.store.definition(name).await?.map(|definition| (*definition).clone());
         for _ in 0..ATTEMPTS {
             let current = match &stored {
+                // An earlier attempt made it.
+                Some(current) if current.etag == mutation => {
+                    return Ok((current.clone(), current.created_at == current.updated_at));
+                }
                 Some(current) => {
-                    condition.admit(current.etag)?;
-                    if current.says(&content) {
-                        return Ok((current.clone(), false));
+                    let admitted = condition.admit(current.etag);
+                    if admitted.is_err() || current.says(&content) {
+                        // What is known may be what another replica has changed since.
+                        match self.store.define(Some(current.etag), current.clone()).await? {
+                            Swap::Applied => return admitted.map(|()| (current.clone(), false)),
+                            Swap::Stale(newer) => stored = newer,
+                        }
+                        continue;
                     }
                     Some(current)
                 }
@@ -103,12 +114,11 @@ impl Collections {
                 None => None,
             };
             let now = mutation::now();
-            let etag = mutation::new();
             let definition = Definition {
                 name: name.to_owned(),
                 uid: current.as_ref().map_or_else(Uuid::now_v7, |current| current.uid),
-                etag,
-                survey: survey::of(current, &content, etag),
+                etag: mutation,
+                survey: survey::of(current, &content),
                 schema: content.schema.clone(),
                 indexes: content.indexes.iter().map(|path| index(current, path)).collect(),
                 rules: content.rules.clone(),

@@ -11,10 +11,10 @@ use crate::store::{Access, Bounds, Definition, Result, Survey, Swap};
 /// What one step looks at, if that takes no longer than it may.
 const STEP: Bounds = Bounds { records: 500, bytes: 4 << 20 };
 
-/// The survey of a definition that is to say `content` from `etag` on: another schema begins another.
-pub(super) fn of(current: Option<&Definition>, content: &Content, etag: Uuid) -> Option<Uuid> {
+/// The survey of a definition that is to say `content`: another schema begins another.
+pub(super) fn of(current: Option<&Definition>, content: &Content) -> Option<Uuid> {
     let current = current.filter(|_| !content.schema.is_empty())?;
-    if current.schema == content.schema { current.survey } else { Some(etag) }
+    if current.schema == content.schema { current.survey } else { Some(Uuid::now_v7()) }
 }
 
 impl Collections {
@@ -101,7 +101,7 @@ mod tests {
 
     async fn define(collections: &Collections, schema: &'static str) -> Definition {
         let content = Content { schema: schema.into(), ..Content::default() };
-        collections.update("bees", content, "", true).await.unwrap().0
+        collections.update("bees", content, "", true, mutation::new()).await.unwrap().0
     }
 
     #[tokio::test]

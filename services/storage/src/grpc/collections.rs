@@ -6,7 +6,7 @@ use skep_proto::{
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{Engine, convert, observe::observed};
-use crate::{collections::Content, names, store::Definition};
+use crate::{collections::Content, names, records::given_mutation, store::Definition};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -45,7 +45,8 @@ impl CollectionService for Engine {
             let (name, etag) = (names::collection(&given.name)?, &given.etag);
             let rules = given.rules.unwrap_or_default();
             let content = Content { schema: given.schema, indexes: given.indexes, rules };
-            let (definition, created) = self.collections.update(name, content, etag, asked.allow_missing).await?;
+            let (missing, mutation) = (asked.allow_missing, given_mutation(&asked.mutation_id)?);
+            let (definition, created) = self.collections.update(name, content, etag, missing, mutation).await?;
             Ok(UpdateCollectionResponse { collection: Some(self.shown(&definition).await?), created })
         };
         observed("UpdateCollection", request, work).await

@@ -10,13 +10,15 @@ use std::{
     time::Duration,
 };
 
+use kit::Mutual;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Sleep, sleep},
 };
-use tokio_stream::Stream;
+
+use super::stream::Stream;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
 /// The bytes with which every HTTP/2 connection begins (RFC 9113, 3.4).
@@ -26,14 +28,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Without file descriptors or memory nothing can be accepted for a moment.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
-/// The connections that `listener` accepts, so many at once; further ones wait.
-pub(super) fn incoming(listener: TcpListener, connections: usize) -> impl Stream<Item = io::Result<Connection>> {
+/// The connections that `listener` accepts, by `tls` if it is given, so many at once; further ones wait.
+pub(super) fn incoming(
+    listener: TcpListener,
+    tls: Option<Arc<Mutual>>,
+    connections: usize,
+) -> impl tokio_stream::Stream<Item = io::Result<Connection>> {
     let slots = Arc::new(Semaphore::new(connections));
-    futures_util::stream::unfold((listener, slots), async |(listener, slots)| {
+    futures_util::stream::unfold((listener, tls, slots), async |(listener, tls, slots)| {
         let slot = Arc::clone(&slots).acquire_owned().await.ok()?;
         let stream = accept(&listener).await;
+        let info = stream.connect_info();
+        let stream = Stream::new(stream, tls.as_deref());
         let opening = Some(Opening { left: PREFACE, end: Box::pin(sleep(PATIENCE)) });
-        Some((Ok(Connection { stream, opening, _slot: slot }), (listener, slots)))
+        Some((Ok(Connection { stream, info, opening, _slot: slot }), (listener, tls, slots)))
     })
 }
 
@@ -52,7 +60,8 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 
 /// A connection that must begin in time.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
+    info: TcpConnectInfo,
     opening: Option<Opening>,
     _slot: OwnedSemaphorePermit,
 }
@@ -108,7 +117,7 @@ impl Connected for Connection {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+        self.info.clone()
     }
 }
 
@@ -123,7 +132,7 @@ mod tests {
     async fn who_does_not_begin_is_cut_and_who_has_begun_may_be_silent() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let mut incoming = Box::pin(incoming(listener, 8));
+        let mut incoming = Box::pin(incoming(listener, None, 8));
         for (sent, cut) in [(0, true), (PREFACE - 1, true), (PREFACE, false)] {
             let mut client = TcpStream::connect(addr).await.unwrap();
             let mut served = incoming.next().await.unwrap().unwrap();

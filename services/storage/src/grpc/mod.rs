@@ -1,14 +1,17 @@
 //! The contract `skep.v1` served: by [`Engine`] in this process, by [`serve`] over gRPC.
 
 mod accounts;
+mod attempts;
 mod batch;
 mod collections;
 mod convert;
 mod incoming;
 mod observe;
 mod records;
+mod room;
 mod server;
 mod sessions;
+mod stream;
 
 use std::sync::Arc;
 

@@ -6,6 +6,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     Engine,
+    attempts::counted,
     convert::{self, parent},
     observe::observed,
 };
@@ -57,26 +58,26 @@ impl RecordService for Engine {
     }
 
     async fn create_record(&self, request: Request<CreateRecordRequest>) -> Answer<CreateRecordResponse> {
-        observed("CreateRecord", request, |asked| self.create(asked)).await
+        observed("CreateRecord", counted(request), |asked| self.create(asked)).await
     }
 
     async fn update_record(&self, request: Request<UpdateRecordRequest>) -> Answer<UpdateRecordResponse> {
-        observed("UpdateRecord", request, |asked| self.update(asked)).await
+        observed("UpdateRecord", counted(request), |asked| self.update(asked)).await
     }
 
     async fn patch_record(&self, request: Request<PatchRecordRequest>) -> Answer<PatchRecordResponse> {
-        observed("PatchRecord", request, |asked| self.patch(asked)).await
+        observed("PatchRecord", counted(request), |asked| self.patch(asked)).await
     }
 
     async fn delete_record(&self, request: Request<DeleteRecordRequest>) -> Answer<DeleteRecordResponse> {
-        observed("DeleteRecord", request, |asked| self.delete(asked)).await
+        observed("DeleteRecord", counted(request), |asked| self.delete(asked)).await
     }
 
     async fn batch_write_records(
         &self,
         request: Request<BatchWriteRecordsRequest>,
     ) -> Answer<BatchWriteRecordsResponse> {
-        observed("BatchWriteRecords", request, |asked| self.batch_write(asked)).await
+        observed("BatchWriteRecords", counted(request), |asked| self.batch_write(asked)).await
     }
 
     async fn claim_idempotency_key(

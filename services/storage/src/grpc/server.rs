@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use kit::{Internal, Secret};
 use skep_proto::{
     Code, Error,
     v1::{
@@ -23,7 +24,7 @@ use tonic::{
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use super::{Engine, incoming::incoming};
+use super::{Engine, incoming::incoming, room::Room};
 
 /// How often the health service asks the store.
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
@@ -32,26 +33,34 @@ const HEALTH_WITHIN: Duration = Duration::from_secs(2);
 /// What the health service tells of.
 const SERVICES: [&str; 5] =
     ["", "skep.v1.AccountService", "skep.v1.CollectionService", "skep.v1.RecordService", "skep.v1.SessionService"];
-/// A silent connection is asked for a sign of life.
+/// A silent connection is asked for a sign of life after this, and given up after as much as the next.
 const KEEPALIVE: Duration = Duration::from_secs(20);
-/// Calls of one connection that are served at once; its others wait.
+const ALIVE_WITHIN: Duration = Duration::from_secs(5);
+/// How long a connection lasts, and by how much that differs between replicas: whose client does not balance goes on at
+/// another one. It is then told to go (GOAWAY), and what is in flight is finished; with a grace period of tonic's it would not
+/// be told.
+const AGE: Duration = Duration::from_mins(30);
+const AGE_DIFFERS: Duration = Duration::from_mins(10);
+/// Calls of one connection that are served at once, its others wait; and of all, further ones are refused.
 const STREAMS: u32 = 1024;
+const CALLS: usize = 2048;
 /// What a call may take, whatever deadline its caller sets.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
 
-/// Serves the contract, `grpc.health.v1.Health` and reflection until `shutdown`, then finishes what is in flight.
+/// Serves the contract, `grpc.health.v1.Health` and reflection until `shutdown`; then says that it does not serve any more, and
+/// finishes what is in flight, which has no bound of its own.
 ///
-/// Callers of the contract must bear `token`, if there is one, as `authorization: Bearer TOKEN`; at most so many
-/// `connections` are open at once.
+/// Callers of the contract must bear the token of `internal`, if there is one, as `authorization: Bearer TOKEN`, and connect by
+/// its TLS; at most so many `connections` are open at once.
 pub async fn serve(
     engine: Arc<Engine>,
     listener: TcpListener,
-    token: Option<&str>,
+    internal: &Internal,
     connections: usize,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    let watch = tokio::spawn(report_health(Arc::clone(&engine), reporter, shutdown.clone()));
+    let health_is_told = report_health(Arc::clone(&engine), reporter, shutdown);
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(skep_proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -60,24 +69,29 @@ pub async fn serve(
         .timeout(LONGEST_CALL)
         .max_concurrent_streams(STREAMS)
         .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(ALIVE_WITHIN))
+        .max_connection_age(AGE + AGE_DIFFERS.mul_f32(rand::random()))
         .http2_max_header_list_size(32 << 10)
-        .add_routes(contract(engine, token).add_service(health).add_service(reflection));
-    server.serve_with_incoming_shutdown(incoming(listener, connections), shutdown.cancelled_owned()).await?;
-    watch.await?;
-    Ok(())
+        .add_routes(
+            contract(engine, internal.token.as_ref().map(Secret::expose)).add_service(health).add_service(reflection),
+        );
+    Ok(server
+        .serve_with_incoming_shutdown(incoming(listener, internal.tls.clone(), connections), health_is_told)
+        .await?)
 }
 
-/// The services of the contract, behind their door.
+/// The services of the contract, behind their door, with a bound on the calls at once.
 pub fn contract(engine: Arc<Engine>, token: Option<&str>) -> Routes {
     let door = Door(token.map(|token| Arc::from(format!("Bearer {token}"))));
     let accounts = AccountServiceServer::from_arc(Arc::clone(&engine));
     let collections = CollectionServiceServer::from_arc(Arc::clone(&engine));
     let sessions = SessionServiceServer::from_arc(Arc::clone(&engine));
     let records = RecordServiceServer::from_arc(engine);
-    Routes::new(InterceptedService::new(collections, door.clone()))
-        .add_service(InterceptedService::new(records, door.clone()))
-        .add_service(InterceptedService::new(accounts, door.clone()))
-        .add_service(InterceptedService::new(sessions, door))
+    let room = Room::new(CALLS);
+    Routes::new(InterceptedService::new(room.bound(collections), door.clone()))
+        .add_service(InterceptedService::new(room.bound(records), door.clone()))
+        .add_service(InterceptedService::new(room.bound(accounts), door.clone()))
+        .add_service(InterceptedService::new(room.bound(sessions), door))
 }
 
 /// Lets in who bears the shared token.

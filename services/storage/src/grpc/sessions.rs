@@ -1,5 +1,8 @@
 use prost_types::Duration;
-use skep_proto::v1::{session_service_server::SessionService, *};
+use skep_proto::{
+    Code, Error,
+    v1::{session_service_server::SessionService, *},
+};
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{Engine, convert, observe::observed};
@@ -11,9 +14,11 @@ type Answer<T> = Result<Response<T>, Status>;
 impl SessionService for Engine {
     async fn create_session(&self, request: Request<CreateSessionRequest>) -> Answer<CreateSessionResponse> {
         let work = async |asked: CreateSessionRequest| {
-            let CreateSessionRequest { login, password, lifetime, user_agent } = asked;
+            let CreateSessionRequest { login, password, lifetime, user_agent, secret } = asked;
+            let secret = secret_of(&secret)?;
             let lifetime = lifetime.as_ref().map(micros);
-            let (account, session, token) = self.sessions.create(&login, &password, lifetime, user_agent).await?;
+            let (account, session, token) =
+                self.sessions.create(&login, &password, lifetime, user_agent, secret).await?;
             Ok(CreateSessionResponse {
                 session: Some(convert::session(account.id, token.session(), session)),
                 account: Some(convert::account(&account)),
@@ -73,4 +78,14 @@ impl SessionService for Engine {
 /// In microseconds.
 fn micros(duration: &Duration) -> i64 {
     duration.seconds.saturating_mul(1_000_000).saturating_add(i64::from(duration.nanos) / 1000)
+}
+
+/// What a token is made of.
+fn secret_of(given: &[u8]) -> Result<[u8; 32], Error> {
+    if given.is_empty() {
+        return Ok(rand::random());
+    }
+    given
+        .try_into()
+        .map_err(|_| Error::new(Code::InvalidArgument, "a secret has 256 bits; leave it empty to have one made"))
 }

@@ -30,7 +30,7 @@ impl Sessions {
         Self { store, accounts }
     }
 
-    /// Signs in for so many microseconds. If the account's sessions were ended meanwhile, this one is over as it begins.
+    /// Signs in for so many microseconds, with a token of `secret`. If the account's sessions were ended meanwhile, this one is over as it begins.
     ///
     /// # Errors
     /// `invalid_credentials`.
@@ -40,10 +40,11 @@ impl Sessions {
         password: &str,
         lifetime: Option<i64>,
         mut user_agent: String,
+        secret: [u8; 32],
     ) -> Result<(Account, Session, Token)> {
         let lifetime = check_lifetime(lifetime)?;
         let account = self.accounts.sign_in(login, password).await?;
-        let token = Token::new(account.id, rand::random());
+        let token = Token::new(account.id, secret);
         user_agent.truncate(user_agent.floor_char_boundary(USER_AGENT));
         let now = mutation::now();
         let expires_at = now + lifetime;

@@ -15,8 +15,8 @@ pub struct Definition {
     pub etag: Uuid,
     /// JSON text; empty for none.
     pub schema: Bytes,
-    /// Names the [`Survey`] of the records that were there before the schema: the `etag` that came with it. `None` without
-    /// one, and where the collection was defined with it.
+    /// Names the [`Survey`] of the records that were there before the schema, anew for each. `None` without one, and where
+    /// the collection was defined with it.
     pub survey: Option<Uuid>,
     /// The fields by which its records can be found.
     pub indexes: Vec<Index>,

@@ -6,7 +6,7 @@ use http::{
 };
 use serde_json::value::RawValue;
 use skep_proto::{
-    Code, Error,
+    Code, Error, mutation,
     v1::{self, UpdateCollectionRequest},
 };
 
@@ -51,6 +51,7 @@ pub(super) async fn put(call: Call, path: CollectionPath, request: Request) -> R
     let message = UpdateCollectionRequest {
         allow_missing: etag.is_empty(),
         collection: Some(v1::Collection { etag, ..definition(&body, &path.collection)? }),
+        mutation_id: mutation::new().to_string(),
     };
     let must_exist = !message.allow_missing;
     let written = call.ask(message, |backend, request| backend.update_collection(request)).await;

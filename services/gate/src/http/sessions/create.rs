@@ -70,7 +70,8 @@ async fn begin(
     call.count_password(Some(&login)).await?;
     let user_agent = headers.get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
     let lifetime = call.shared.lifetime();
-    let message = CreateSessionRequest { login, password, lifetime, user_agent: user_agent.unwrap_or_default() };
+    let (user_agent, secret) = (user_agent.unwrap_or_default(), rand::random::<[u8; 32]>().to_vec().into());
+    let message = CreateSessionRequest { login, password, lifetime, user_agent, secret };
     call.ask(message, |backend, request| backend.create_session(request)).await
 }
 

@@ -65,7 +65,7 @@ async fn define(engine: &Arc<Engine>, collection: &str, rules: Value) {
     };
     let name = format!("collections/{collection}");
     let collection = Some(Collection { name, rules: Some(rules), ..Collection::default() });
-    let message = UpdateCollectionRequest { collection, allow_missing: true };
+    let message = UpdateCollectionRequest { collection, allow_missing: true, ..UpdateCollectionRequest::default() };
     inside(engine).update_collection(tonic::Request::new(message)).await.unwrap();
 }
 

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use skep_proto::mutation;
 use uuid::Uuid;
 
 use super::{
@@ -17,13 +16,6 @@ use super::{
 };
 use crate::store::{Access, Bounds, Position, Result};
 
-/// How often it is looked whether something is to be done.
-const IDLE: Duration = Duration::from_secs(5);
-/// And while something waits.
-const WAITING: Duration = Duration::from_secs(1);
-/// How long what is to be done for an index that is not there, or is done, stays noted: its definition, or its change, may
-/// be on the way. In microseconds.
-const NOTED: i64 = 2 * 60 * 1_000_000;
 /// What one step looks at.
 const STEP: Bounds = Bounds { records: 500, bytes: 4 << 20 };
 /// Leaves that one step clears away.
@@ -40,29 +32,37 @@ enum Left {
 impl Database {
     /// Looks after the indexes of all collections, for as long as this process runs.
     pub(super) async fn keep_indexed(&self) {
+        if self.pace.idle == Duration::MAX {
+            return;
+        }
         loop {
             let left = self.index_step().await.unwrap_or_else(|error| {
                 tracing::debug!(error.message = error.detail, "an index was not gone on with");
                 Left::Later
             });
-            tokio::time::sleep(match left {
-                Left::Nothing => IDLE,
-                Left::Later => WAITING,
-                Left::More => Duration::ZERO,
-            })
-            .await;
+            let rest = match left {
+                Left::Nothing => self.pace.idle,
+                Left::Later => self.pace.idle / 5,
+                Left::More => continue,
+            };
+            // Whatever this process notes it begins with at once.
+            let _ = tokio::time::timeout(rest, self.watched.noted.notified()).await;
         }
     }
 
     /// One step for each index that something is to be done for.
     async fn index_step(&self) -> Result<Left> {
-        self.keep_cut().await?;
+        let works = self.works().await?;
+        self.keep_cut(&works).await?;
         let mut all = Left::Nothing;
-        for work in self.works().await? {
-            match self.advance(&work).await? {
+        for of_one in works.chunk_by(|a, b| a.index == b.index) {
+            let Some(newest) = of_one.iter().max_by_key(|work| work.since) else { continue };
+            match self.advance(newest).await? {
                 Left::Nothing => {
-                    self.watched.forget(work.index);
-                    self.work_done(&work).await?;
+                    self.watched.forget(newest.index);
+                    for work in of_one {
+                        self.work_done(work).await?;
+                    }
                 }
                 Left::Later if all == Left::Nothing => all = Left::Later,
                 Left::Later => {}
@@ -73,13 +73,13 @@ impl Database {
     }
 
     async fn advance(&self, work: &Work) -> Result<Left> {
-        let is_due = work.since + NOTED < mutation::now();
         let of = |collection: &Collection| {
             let is_new = || collection.definition.indexes.iter().any(|index| index.id == work.index);
             collection.definition.uid == work.collection && (work.index == work.collection || is_new())
         };
         let Some(collection) = self.read_collection(&work.name).await?.filter(|collection| of(collection)) else {
-            if !is_due || self.settled_collection(&work.name).await?.is_some_and(|collection| of(&collection)) {
+            if work.is_recent() || self.settled_collection(&work.name).await?.is_some_and(|collection| of(&collection))
+            {
                 return Ok(Left::Later);
             }
             return self.clear_index(work).await;
@@ -93,8 +93,8 @@ impl Database {
                 let leaves = Map::cut(&self.records_cut(&collection, work.index).await?);
                 Map { leaves, ..(**map).clone() }
             }
-            None if is_due => return Ok(Left::Nothing),
-            None => return Ok(Left::Later),
+            None if work.is_recent() => return Ok(Left::Later),
+            None => return Ok(Left::Nothing),
             Some(_) if !is_settled || !is_turn => return Ok(Left::Later),
             Some((Mode::Filling, _)) if map.sources().next().is_none() => self.fill(&collection, work, map).await?,
             Some((Mode::Filling, _)) => self.copy_leaves(map).await?,

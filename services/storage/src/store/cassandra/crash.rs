@@ -1,5 +1,7 @@
 //! Death between two statements, a long stop, or an answer that is lost, for tests.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 
 use super::watched::Pace;
@@ -16,9 +18,10 @@ pub struct Lifetime {
 }
 
 impl Default for Lifetime {
-    /// Without end.
+    /// Without end; and what is to be done for indexes is left to others, so that their statements do not come between.
     fn default() -> Self {
-        Self { left: watch::Sender::new(i64::MAX), answers: watch::Sender::new(i64::MAX), pace: Pace::default() }
+        let pace = Pace { idle: Duration::MAX, ..Pace::default() };
+        Self { left: watch::Sender::new(i64::MAX), answers: watch::Sender::new(i64::MAX), pace }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use skep_proto::{Code, Error};
+use skep_proto::{Code, Error, mutation};
 use uuid::Uuid;
 
 use super::{
@@ -22,20 +22,30 @@ const LEASE: Duration = Duration::from_secs(3);
 /// The partition that all definitions share: they are few, and lists of them are by name.
 pub(super) const REALM: &str = "all";
 const ATTEMPTS: u32 = 6;
+/// How long an index that was dropped is written, in microseconds: by the lease on definitions, some read it still. (And
+/// clocks may be a minute apart.)
+const WRITTEN: i64 = 2 * 60 * 1_000_000;
+
+/// An index that was dropped, its path, and when.
+pub(super) type Retired = (Uuid, String, i64);
 
 #[derive(scylla::DeserializeRow)]
 struct Stored {
     definition: Vec<u8>,
     regimes: Vec<Regime>,
     closing: Option<Uuid>,
+    retired: Option<Vec<Retired>>,
 }
 
 impl Database {
     async fn read(&self, stored: Stored, read_at: Instant) -> Result<Collection> {
         let definition = codec::decode_definition(&stored.definition)?;
         let known = self.known.get(&definition.name);
-        let maps = self.maps(&definition, known.as_deref()).await?;
-        Ok(Collection::new(definition, maps, Regimes(stored.regimes), stored.closing, read_at))
+        let retired =
+            stored.retired.unwrap_or_default().into_iter().filter(|(_, _, since)| since + WRITTEN > mutation::now());
+        let retired: Vec<Retired> = retired.collect();
+        let maps = self.maps(&definition, &retired, known.as_deref()).await?;
+        Ok(Collection::new(definition, retired, maps, Regimes(stored.regimes), stored.closing, read_at))
     }
 
     /// The collection, as it is or was within the lease.
@@ -103,11 +113,12 @@ impl Database {
             known => known,
         };
         self.note_changed(known.as_deref(), &definition).await?;
-        self.note_new_survey(&definition).await?;
+        self.note_new_survey(known.as_deref(), &definition).await?;
         if expected.is_none() {
             // It has no records yet.
             definition.indexes.iter_mut().for_each(|index| index.state = IndexState::Ready);
         }
+        let retired = known.as_deref().map(|known| known.retired_by(&definition)).unwrap_or_default();
         let mut regimes = known.map(|known| known.regimes.clone());
         let _turn = self.known.turn().await;
         for attempt in 0..ATTEMPTS {
@@ -116,7 +127,7 @@ impl Database {
             let text = codec::encode_definition(definition.clone());
             // How it is divided may have changed since it was read, and must not be changed back.
             let before = regimes.map(|regimes| regimes.0);
-            let values = (definition.etag, text, divided.0, REALM, name, expected, before);
+            let values = (definition.etag, text, divided.0, &retired, REALM, name, expected, before);
             if self.conditional(&self.statements.definition_swap, values).await? == Outcome::Applied {
                 self.known.forget(name);
                 return Ok(Swap::Applied);

@@ -9,11 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use skep_proto::mutation;
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-use super::{maps::Maps, place::Regimes};
-use crate::store::{Definition, indexing::Indexes};
+use super::{definitions::Retired, maps::Maps, place::Regimes};
+use crate::store::{Definition, Index, IndexState, indexing::Indexes};
 
 /// A write is acknowledged only under a definition that was read less long ago: whoever drops a collection waits so
 /// long, and then sees every write that was.
@@ -46,6 +47,9 @@ struct Entry {
 pub(super) struct Collection {
     pub(super) definition: Arc<Definition>,
     pub(super) regimes: Regimes,
+    /// What is kept for those who do not know yet that it is dropped.
+    retired: Vec<Retired>,
+    /// What writes keep.
     pub(super) indexes: Indexes,
     pub(super) maps: Maps,
     /// Names an attempt to drop it, under way since the time that this UUIDv7 tells.
@@ -59,6 +63,7 @@ impl Collection {
     /// What was read at `read_at`.
     pub(super) fn new(
         mut definition: Definition,
+        retired: Vec<Retired>,
         maps: Maps,
         regimes: Regimes,
         closing: Option<Uuid>,
@@ -67,8 +72,20 @@ impl Collection {
         for index in &mut definition.indexes {
             index.state = maps.get(&index.id).map_or(index.state, |map| map.state());
         }
-        let (indexes, heaviest) = (Indexes::of(&definition.indexes), Arc::new(UNSEEN.into()));
-        Self { definition: Arc::new(definition), regimes, indexes, maps, closing, read_at, heaviest }
+        let written =
+            retired.iter().map(|(id, path, _)| Index { path: path.clone(), id: *id, state: IndexState::Ready });
+        let written: Vec<Index> = definition.indexes.iter().cloned().chain(written).collect();
+        let (indexes, heaviest) = (Indexes::of(&written), Arc::new(UNSEEN.into()));
+        Self { definition: Arc::new(definition), retired, regimes, indexes, maps, closing, read_at, heaviest }
+    }
+
+    /// The indexes that are written still though they are dropped, when `next` is in force.
+    pub(super) fn retired_by(&self, next: &Definition) -> Vec<Retired> {
+        let is_dropped = |index: &&Index| next.indexes.iter().all(|kept| kept.id != index.id);
+        let dropped = self.definition.indexes.iter().filter(is_dropped);
+        let readable = dropped.filter(|index| index.state == IndexState::Ready);
+        let now = mutation::now();
+        self.retired.iter().cloned().chain(readable.map(|index| (index.id, index.path.clone(), now))).collect()
     }
 
     /// How long ago it was read.
@@ -152,7 +169,7 @@ mod tests {
 
     fn read(uid: Uuid, read_at: Instant) -> Collection {
         let definition = Definition { uid, ..Definition::default() };
-        Collection::new(definition, Maps::default(), Regimes::default(), None, read_at)
+        Collection::new(definition, Vec::new(), Maps::default(), Regimes::default(), None, read_at)
     }
 
     #[test]

@@ -105,11 +105,13 @@ impl Map {
         self.of(Mode::Live).filter(move |leaf| is_replaced(leaf))
     }
 
-    /// With leaves beside the live one `id` that are to replace it, cut at `separators`.
-    pub(super) fn announced(&self, id: Uuid, separators: &[Vec<u8>]) -> Vec<Leaf> {
+    /// With leaves beside the live ones `replaced`, which are neighbours, that are to replace them, cut at `separators`.
+    pub(super) fn announced(&self, replaced: &[Uuid], separators: &[Vec<u8>]) -> Vec<Leaf> {
         let mut leaves = self.leaves.clone();
-        if let Some(old) = self.leaves.iter().find(|leaf| leaf.id == id) {
-            leaves.extend(tiles(&old.start, &old.until, separators));
+        let mut old = self.leaves.iter().filter(|leaf| replaced.contains(&leaf.id));
+        if let Some(first) = old.next() {
+            let last = old.next_back().unwrap_or(first);
+            leaves.extend(tiles(&first.start, &last.until, separators));
         }
         sorted(leaves)
     }
@@ -185,7 +187,7 @@ mod tests {
     fn a_leaf_is_replaced_while_others_read_and_write() {
         let whole = Map::unchanged(Uuid::now_v7(), IndexState::Ready);
         let old = whole.leaves[0].id;
-        let announced = map(whole.announced(old, &[b"f".to_vec(), b"p".to_vec()]));
+        let announced = map(whole.announced(&[old], &[b"f".to_vec(), b"p".to_vec()]));
         let new = ids(announced.of(Mode::Filling));
         assert_eq!(ids(announced.live(b"a", b"z")), [old]);
         assert_eq!(ids(announced.holding(b"f")), [old, new[1]]);
@@ -200,10 +202,14 @@ mod tests {
         let drained = map(switched.drained());
         assert_eq!((ids(drained.holding(b"z")), drained.change()), (vec![new[2]], None));
         // One of them is replaced by one alone, the others stay.
-        let renewed = map(drained.announced(new[1], &[]));
+        let renewed = map(drained.announced(&[new[1]], &[]));
         assert_eq!(ids(renewed.sources()), [new[1]]);
         let switched = map(renewed.switched());
         assert_eq!((switched.of(Mode::Live).count(), ids(switched.of(Mode::Draining))), (3, vec![new[1]]));
+        // And two by one.
+        let merged = map(map(drained.announced(&[new[2], new[1]], &[])).switched());
+        assert_eq!(ids(merged.of(Mode::Draining)), new[1..]);
+        assert_eq!((merged.of(Mode::Live).count(), merged.live(b"z", b"").count()), (2, 1));
     }
 
     #[test]

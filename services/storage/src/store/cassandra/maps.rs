@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     contention::step_aside,
     database::{Database, Outcome, all},
+    definitions::Retired,
     errors::{damaged, unavailable},
     known::Collection,
     leaves::{Leaf, Map, Mode},
@@ -47,7 +48,12 @@ impl Stored {
 
 impl Database {
     /// The maps of a collection's indexes. What is in `known` at its version is not read again.
-    pub(super) async fn maps(&self, definition: &Definition, known: Option<&Collection>) -> Result<Maps> {
+    pub(super) async fn maps(
+        &self,
+        definition: &Definition,
+        retired: &[Retired],
+        known: Option<&Collection>,
+    ) -> Result<Maps> {
         let uid = definition.uid;
         let changed: Vec<(Uuid, Option<Uuid>)> = self.rows(&self.statements.map_versions, (uid,)).await?;
         let changed = changed.into_iter().map(|(index, version)| async move {
@@ -60,7 +66,8 @@ impl Database {
         });
         let changed = all(changed).await?;
         let declared = definition.indexes.iter().map(|index| (index.id, index.state));
-        let unchanged = declared.chain([(uid, IndexState::Ready)]);
+        let readable = retired.iter().map(|(index, ..)| *index).chain([uid]);
+        let unchanged = declared.chain(readable.map(|index| (index, IndexState::Ready)));
         let mut maps: Maps = unchanged.map(|(index, state)| (index, Arc::new(Map::unchanged(index, state)))).collect();
         maps.extend(changed.into_iter().filter_map(|(index, map)| Some((index, map?))));
         Ok(maps)

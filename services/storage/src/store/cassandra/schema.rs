@@ -66,11 +66,13 @@ const INDEXES: &[&str] = &[
      copied frozen<tuple<blob, bigint, text>>, PRIMARY KEY (collection, field))",
     "CREATE TABLE IF NOT EXISTS index_work (realm text, field uuid, note uuid, collection uuid, name text, since bigint, \
      PRIMARY KEY (realm, field, note))",
+    "ALTER TABLE collections ADD IF NOT EXISTS retired frozen<list<frozen<tuple<uuid, text, bigint>>>>",
 ];
 
 const SURVEYS: &[&str] = &[
+    // Those that are over stay with their collection: some bytes for each change of its schema.
     "CREATE TABLE IF NOT EXISTS surveys (collection uuid, survey uuid, state blob, PRIMARY KEY (collection, survey))",
-    "CREATE TABLE IF NOT EXISTS survey_work (realm text, survey uuid, collection uuid, name text, \
+    "CREATE TABLE IF NOT EXISTS survey_work (realm text, survey uuid, collection uuid, name text, since bigint, \
      PRIMARY KEY (realm, survey))",
 ];
 

@@ -14,6 +14,7 @@ use super::{
     gathered::{Found, Gathered, merged},
     indexed::{SHARDS, keyed},
     known::Collection,
+    leaves::route,
     list::{ENOUGH, at},
     rows::{Stored, stamp},
 };
@@ -72,7 +73,7 @@ impl Database {
             None if descending => Position { key: slice.until.clone(), ..at(i64::MIN) },
             None => Position { key: slice.from.clone(), ..at(i64::MIN) },
         };
-        let mut leaves: Vec<Uuid> = map.live(&span.low.key, &span.high.key).map(|leaf| leaf.id).collect();
+        let mut leaves: Vec<Uuid> = map.live(&route(&span.low), &route(&span.high)).map(|leaf| leaf.id).collect();
         if descending {
             leaves.reverse();
         }

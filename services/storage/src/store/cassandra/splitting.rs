@@ -1,13 +1,17 @@
-//! Where indexes are cut into leaves: before their partitions become large, or full of what was taken out.
+//! Where indexes are cut into leaves: before their partitions become large, or full of what was taken out. And where they
+//! are merged.
+
+use std::collections::BTreeMap;
 
 use super::{
     database::{Database, all},
-    indexed::{Crowd, SHARDS},
+    indexed::{SHARDS, keyed},
     known::Collection,
-    leaves::{Map, route, separators},
+    leaves::{Map, Mode, route, separators},
     list::at,
     seek::Span,
     windows::Window,
+    work::Work,
 };
 use uuid::Uuid;
 
@@ -15,6 +19,10 @@ use crate::store::{Position, Result};
 
 /// Leaves are looked at when so great a part of what fills one was written by this process alone: others write too.
 const PART: u64 = 16;
+/// Leaves are merged that hold no more than such a part of what fills one.
+const SPARSE: u64 = 8;
+/// And so many of them on either side.
+const RUN: usize = 8;
 /// Entries read at once while a leaf is looked at.
 const SLICE: usize = 1000;
 /// Of so many of them one is a sample.
@@ -24,18 +32,23 @@ const WINDOWS: usize = 32;
 const RECORDS: i32 = 32;
 /// More windows than are counted.
 const COUNTED: usize = 4096;
-/// Entries of a window that holds more records than were sampled, about: what fills one, by bytes, is seldom more.
-const IN_A_WINDOW: u64 = 24_000;
+/// Records of a partition that are counted: more are in few.
+const MOST_RECORDS: i32 = 16 * 1024;
 /// An index begins with no more leaves.
 const LEAVES: usize = 256;
 
 impl Database {
-    /// Has the leaves cut that became full.
-    pub(super) async fn keep_cut(&self) -> Result<()> {
+    /// Has leaves replaced that became full, or nearly empty.
+    pub(super) async fn keep_cut(&self, noted: &[Work]) -> Result<()> {
+        let mut indexes = BTreeMap::<(String, Uuid), Vec<(Uuid, u64)>>::new();
         for (leaf, crowd) in self.crowding.due(self.full() / PART) {
-            match self.known.get(&crowd.collection) {
-                Some(collection) => self.cut(leaf, &crowd, &collection).await?,
-                None => self.crowding.forget(leaf),
+            indexes.entry((crowd.collection, crowd.index)).or_default().push((leaf, crowd.entries));
+        }
+        for ((name, index), due) in indexes {
+            let is_noted = noted.iter().any(|work| work.index == index && work.is_new());
+            match self.known.get(&name) {
+                Some(collection) => self.cut(&collection, index, due, is_noted).await?,
+                None => due.iter().for_each(|(leaf, _)| self.crowding.forget(*leaf)),
             }
         }
         Ok(())
@@ -46,44 +59,88 @@ impl Database {
         self.pace.full * u64::from(SHARDS.unsigned_abs())
     }
 
-    async fn cut(&self, leaf: Uuid, crowd: &Crowd, collection: &Collection) -> Result<()> {
+    /// Looks at leaves to which so much was written, and begins to replace those that need it, all in one change.
+    async fn cut(&self, collection: &Collection, index: Uuid, due: Vec<(Uuid, u64)>, is_noted: bool) -> Result<()> {
         let uid = collection.definition.uid;
-        let unchanged = || collection.maps.get(&crowd.index).map(|map| (**map).clone());
-        let map = self.map(uid, crowd.index).await?.or_else(unchanged);
-        let Some(map) = map.filter(|map| map.leaves.iter().any(|known| known.id == leaf)) else {
+        let unchanged = || collection.maps.get(&index).map(|map| (**map).clone());
+        let Some(map) = self.map(uid, index).await?.or_else(unchanged) else { return Ok(()) };
+        let (due, gone): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|(leaf, _)| map.leaves.iter().any(|known| known.id == *leaf));
+        for (leaf, _) in gone {
             self.crowding.forget(leaf);
-            return Ok(());
-        };
-        if map.change().is_some() {
-            // One change at a time; and whoever makes it may have died before it was noted.
-            return self.note_work(&collection.definition, crowd.index).await;
         }
-        self.crowding.looked_at(leaf);
-        let (entries, samples) = self.sampled(leaf).await?;
-        let full = self.full();
-        if entries <= full && crowd.entries <= full {
+        let (mut next, mut replaced) = (map.clone(), Vec::new());
+        if map.change().is_none() {
+            for (leaf, written) in due {
+                if replaced.contains(&leaf) {
+                    continue;
+                }
+                let (old, separators) = self.replaced(&map, leaf, written, &replaced).await?;
+                next.leaves = next.announced(&old, &separators);
+                replaced.extend(old);
+                self.crowding.looked_at(leaf);
+            }
+        } else if due.is_empty() {
             return Ok(());
         }
-        let parts = usize::try_from(entries.div_ceil(full / 2)).unwrap_or(LEAVES).min(LEAVES);
-        self.note_work(&collection.definition, crowd.index).await?;
-        let leaves = map.announced(leaf, &separators(&samples, parts));
-        let next = Map { leaves, looked: 0, copied: None, ..map };
-        if self.change_map((uid, crowd.index), map.version, &next).await?.is_some() {
-            let (name, index) = (&collection.definition.name, crowd.index);
-            tracing::info!(collection = name, index = %index, entries, parts, "an index is cut anew");
+        // One change at a time; and whoever makes it may have died before it was noted.
+        if !is_noted && (!replaced.is_empty() || map.change().is_some()) {
+            self.note_work(&collection.definition, index).await?;
+        }
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        (next.looked, next.copied) = (0, None);
+        if self.change_map((uid, index), map.version, &next).await?.is_some() {
+            let (name, old, new) = (&collection.definition.name, replaced.len(), next.of(Mode::Filling).count());
+            tracing::info!(collection = name, index = %index, old, new, "leaves of an index are to be replaced");
         }
         Ok(())
     }
 
-    /// How many entries a leaf has, and samples of them, in order.
-    async fn sampled(&self, leaf: Uuid) -> Result<(u64, Vec<Vec<u8>>)> {
+    /// The leaves to replace because of one, and where to cut what replaces them.
+    async fn replaced(
+        &self,
+        map: &Map,
+        leaf: Uuid,
+        written: u64,
+        others: &[Uuid],
+    ) -> Result<(Vec<Uuid>, Vec<Vec<u8>>)> {
+        let (entries, samples) = self.sampled(leaf, u64::MAX).await?;
+        let full = self.full();
+        if entries > full || written > full {
+            let parts = usize::try_from(entries.div_ceil(full / 2)).unwrap_or(LEAVES).min(LEAVES);
+            return Ok((vec![leaf], separators(&samples, parts)));
+        }
+        let live: Vec<Uuid> = map.of(Mode::Live).map(|leaf| leaf.id).collect();
+        let Some(at) = live.iter().position(|id| *id == leaf).filter(|_| entries < full / SPARSE) else {
+            return Ok((Vec::new(), Vec::new()));
+        };
+        let mut run = vec![leaf];
+        for id in live[at + 1..].iter().take(RUN) {
+            if others.contains(id) || self.sampled(*id, full / SPARSE).await?.0 >= full / SPARSE {
+                break;
+            }
+            run.push(*id);
+        }
+        for id in live[..at].iter().rev().take(RUN) {
+            if others.contains(id) || self.sampled(*id, full / SPARSE).await?.0 >= full / SPARSE {
+                break;
+            }
+            run.push(*id);
+        }
+        Ok((if run.len() > 1 { run } else { Vec::new() }, Vec::new()))
+    }
+
+    /// How many entries a leaf has, and samples of them, in order; no further than `most`.
+    async fn sampled(&self, leaf: Uuid, most: u64) -> Result<(u64, Vec<Vec<u8>>)> {
         let (mut span, mut entries, mut samples) = (Span::of(Vec::new(), vec![u8::MAX]), 0, Vec::new());
         loop {
             let noted = self.noted_in_shard((leaf, 0), &span, false, SLICE).await?;
             samples.extend(noted.iter().step_by(SAMPLED).map(|noted| route(&noted.at)));
             entries += noted.len() as u64 * u64::from(SHARDS.unsigned_abs());
             match noted.last() {
-                Some(last) if noted.len() == SLICE => span.go_on(false, last.at.clone()),
+                Some(last) if noted.len() == SLICE && entries < most => span.go_on(false, last.at.clone()),
                 _ => return Ok((entries, samples)),
             }
         }
@@ -91,7 +148,7 @@ impl Database {
 
     /// Where an index of the records that are there is to be cut.
     pub(super) async fn records_cut(&self, collection: &Collection, index: Uuid) -> Result<Vec<Vec<u8>>> {
-        let uid = collection.definition.uid;
+        let (uid, regimes) = (collection.definition.uid, &collection.regimes);
         let (mut windows, mut edge) = (Vec::<Window>::new(), i64::MAX);
         while windows.len() < COUNTED {
             let mut more = self.windows(uid, edge, true).await?;
@@ -100,25 +157,26 @@ impl Database {
             windows.append(&mut more);
         }
         let step = windows.len().div_ceil(WINDOWS).max(1);
-        let looked_at = windows
-            .iter()
-            .step_by(step)
-            .map(|window| async move { self.slice((uid, window.start, 0), true, &at(i64::MAX), RECORDS).await });
+        let looked_at = windows.iter().step_by(step).map(|window| async move {
+            let found = self.slice((uid, window.start, 0), true, &at(i64::MAX), RECORDS).await?;
+            let of_shard = (uid, window.start, 0, MOST_RECORDS);
+            let names: Vec<(i64, String, i64)> = self.rows(&self.statements.entry_names, of_shard).await?;
+            Ok((found, names.len() as u64 * regimes.shards(window.start).len() as u64))
+        });
         let looked_at = all(looked_at).await?;
         let (mut records, mut routes) = (0, Vec::new());
-        for found in &looked_at {
-            let is_whole = i32::try_from(found.len()).is_ok_and(|found| found < RECORDS);
-            records += if is_whole { found.len() as u64 * u64::from(SHARDS.unsigned_abs()) } else { IN_A_WINDOW };
+        for (found, in_window) in &looked_at {
+            records += in_window;
             for (at, row) in found {
                 let entries = collection.entries(row).into_iter().filter(|entry| entry.index == index);
                 routes.extend(entries.map(|entry| {
-                    let key = super::indexed::keyed(entry.kind, &entry.key);
+                    let key = keyed(entry.kind, &entry.key);
                     route(&Position { key, ..at.clone() })
                 }));
             }
         }
         routes.sort_unstable();
-        let rows: usize = looked_at.iter().map(Vec::len).sum();
+        let rows: usize = looked_at.iter().map(|(found, _)| found.len()).sum();
         let each = routes.len().div_ceil(rows.max(1)) as u64;
         let entries = records * step as u64 * each;
         let parts = usize::try_from(entries.div_ceil((self.full() / 2).max(1))).unwrap_or(LEAVES).clamp(1, LEAVES);

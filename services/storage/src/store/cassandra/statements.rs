@@ -1,5 +1,6 @@
 //! Every statement, prepared once.
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use scylla::{
     client::{execution_profile::ExecutionProfileHandle, session::Session},
     errors::PrepareError,
@@ -8,6 +9,9 @@ use scylla::{
 
 use super::session::Profiles;
 
+/// Statements that are prepared at once.
+const AT_ONCE: usize = 16;
+
 macro_rules! statements {
     ($($name:ident: $profile:ident, $text:expr;)*) => {
         pub(super) struct Statements { $(pub(super) $name: PreparedStatement,)* }
@@ -15,11 +19,12 @@ macro_rules! statements {
         impl Statements {
             /// Prepares them in the session's keyspace.
             pub(super) async fn prepare(session: &Session, profiles: &Profiles) -> Result<Self, PrepareError> {
-                $(
-                    let mut $name = session.prepare($text).await?;
-                    $profile(&mut $name, profiles);
-                )*
-                Ok(Self { $($name,)* })
+                let texts = [$($text),*];
+                let prepared: Vec<_> = texts.into_iter().map(|text| session.prepare(text)).collect();
+                let prepared: Vec<_> = stream::iter(prepared).buffered(AT_ONCE).try_collect().await?;
+                let [$(mut $name),*] = <[_; _]>::try_from(prepared).unwrap_or_else(|_| unreachable!("one for each text"));
+                $($profile(&mut $name, profiles);)*
+                Ok(Self { $($name),* })
             }
         }
     };
@@ -83,20 +88,19 @@ statements! {
     survey_read: repeatable, "SELECT state FROM surveys WHERE collection = ? AND survey = ?";
     survey_settle: serial, "SELECT state FROM surveys WHERE collection = ? AND survey = ?";
     survey_swap: conditional, "UPDATE surveys SET state = ? WHERE collection = ? AND survey = ? IF state = ?";
-    surveys_clear: repeatable, "DELETE FROM surveys WHERE collection = ? AND survey < ?";
     surveys_drop: repeatable, "DELETE FROM surveys WHERE collection = ?";
-    survey_note: repeatable, "INSERT INTO survey_work (realm, survey, collection, name) VALUES (?, ?, ?, ?)";
-    survey_slice: repeatable, "SELECT survey, collection, name FROM survey_work WHERE realm = ? LIMIT ?";
+    survey_note: repeatable, "INSERT INTO survey_work (realm, survey, collection, name, since) VALUES (?, ?, ?, ?, ?)";
+    survey_slice: repeatable, "SELECT survey, collection, name, since FROM survey_work WHERE realm = ? LIMIT ?";
     survey_forget: repeatable, "DELETE FROM survey_work WHERE realm = ? AND survey = ?";
 
     note_write: conditional, "INSERT INTO notes (key, fingerprint, seen, expires_at) VALUES (?, ?, ?, ?) IF NOT EXISTS USING TTL ?";
     note_read: repeatable, "SELECT fingerprint, seen, expires_at FROM notes WHERE key = ?";
     note_settle: serial, "SELECT fingerprint, seen, expires_at FROM notes WHERE key = ?";
 
-    definition_read: repeatable, "SELECT definition, regimes, closing FROM collections WHERE realm = ? AND name = ?";
-    definition_settle: serial, "SELECT definition, regimes, closing FROM collections WHERE realm = ? AND name = ?";
-    definition_slice: repeatable, "SELECT definition, regimes, closing FROM collections WHERE realm = ? AND name > ? LIMIT ?";
-    definition_swap: conditional, "UPDATE collections SET etag = ?, definition = ?, regimes = ?, closing = null WHERE realm = ? AND name = ? IF etag = ? AND regimes = ?";
+    definition_read: repeatable, "SELECT definition, regimes, closing, retired FROM collections WHERE realm = ? AND name = ?";
+    definition_settle: serial, "SELECT definition, regimes, closing, retired FROM collections WHERE realm = ? AND name = ?";
+    definition_slice: repeatable, "SELECT definition, regimes, closing, retired FROM collections WHERE realm = ? AND name > ? LIMIT ?";
+    definition_swap: conditional, "UPDATE collections SET etag = ?, definition = ?, regimes = ?, retired = ?, closing = null WHERE realm = ? AND name = ? IF etag = ? AND regimes = ?";
     definition_divide: conditional, "UPDATE collections SET regimes = ? WHERE realm = ? AND name = ? IF etag = ? AND regimes = ? AND closing = null";
     definition_close: conditional, "UPDATE collections SET closing = ? WHERE realm = ? AND name = ? IF etag = ? AND closing = ?";
     definition_drop: conditional, "DELETE FROM collections WHERE realm = ? AND name = ? IF etag = ? AND regimes = ? AND closing = ?";

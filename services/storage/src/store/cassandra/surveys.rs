@@ -17,18 +17,20 @@ use crate::store::{Definition, Result, Survey, Swap, codec};
 
 /// Notes that are read at once.
 const SLICE: i32 = 100;
-/// How long after its definition a survey begins, in microseconds: then every replica asks of what is written what the
-/// schema says, but for one whose clock is that far behind.
+/// How long after it is noted a survey begins, in microseconds: its definition is written, and every replica's lease on the
+/// one before is over.
 const SETTLED: i64 = 10 * 1_000_000;
 /// How long a survey stays noted that no definition names: that may be on the way. In microseconds.
 const NOTED: i64 = 2 * 60 * 1_000_000;
 const ATTEMPTS: u32 = 6;
 
 impl Database {
-    /// Notes the survey that a definition begins, if it does.
-    pub(super) async fn note_new_survey(&self, definition: &Definition) -> Result<()> {
-        let Some(id) = definition.survey.filter(|id| *id == definition.etag) else { return Ok(()) };
-        self.run(&self.statements.survey_note, (REALM, id, definition.uid, &definition.name)).await
+    /// Notes the survey that a definition begins, if it names another than is known.
+    pub(super) async fn note_new_survey(&self, known: Option<&Collection>, definition: &Definition) -> Result<()> {
+        let known = known.and_then(|known| known.definition.survey);
+        let Some(id) = definition.survey.filter(|id| known != Some(*id)) else { return Ok(()) };
+        let values = (REALM, id, definition.uid, &definition.name, mutation::now());
+        self.run(&self.statements.survey_note, values).await
     }
 
     /// How far a survey is.
@@ -40,21 +42,16 @@ impl Database {
     /// The definitions of surveys that are not done. What is noted of others is cleared away.
     pub(super) async fn surveys(&self) -> Result<Vec<Arc<Definition>>> {
         let (now, mut found) = (mutation::now(), Vec::new());
-        let notes: Vec<(Uuid, Uuid, String)> = self.rows(&self.statements.survey_slice, (REALM, SLICE)).await?;
-        for (id, uid, name) in notes {
-            let age = now - mutation::time(id).unwrap_or_default();
-            if age < SETTLED {
-                continue;
-            }
+        let notes: Vec<(Uuid, Uuid, String, i64)> = self.rows(&self.statements.survey_slice, (REALM, SLICE)).await?;
+        for (id, uid, name, since) in notes.into_iter().filter(|(.., since)| since + SETTLED < now) {
             let is_named = |by: &Collection| (by.definition.uid, by.definition.survey) == (uid, Some(id));
             let named = self.read_collection(&name).await?.filter(|by| is_named(by));
             match (named, self.survey(uid, id).await?) {
                 (Some(_), Some(Survey { done: true, .. })) => {
-                    self.run(&self.statements.surveys_clear, (uid, id)).await?;
                     self.run(&self.statements.survey_forget, (REALM, id)).await?;
                 }
                 (Some(collection), _) => found.push(Arc::clone(&collection.definition)),
-                (None, _) if age < NOTED => {}
+                (None, _) if now < since + NOTED => {}
                 (None, _) => {
                     if !self.settled_collection(&name).await?.is_some_and(|by| is_named(&by)) {
                         self.run(&self.statements.survey_forget, (REALM, id)).await?;

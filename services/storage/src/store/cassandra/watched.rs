@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::leaves::{Map, Mode};
@@ -16,6 +17,9 @@ pub struct Pace {
     /// How long everybody is given to know of leaves before it is relied on: the lease on definitions, the attempts of a
     /// write, and the half minute for which a coordinator may stop and go on.
     pub settled: Duration,
+    /// How often it is looked whether something is to be done; five times as often while something waits. The longest there
+    /// is: never.
+    pub idle: Duration,
     /// What nobody went on with for so long, whoever sees that goes on with.
     pub abandoned: Duration,
     /// Entries of a partition beyond which its leaf is cut.
@@ -25,13 +29,18 @@ pub struct Pace {
 impl Default for Pace {
     /// Of entries of a hundred bytes, a partition of 3 MB; of those of more than 1 KiB, 40 MB.
     fn default() -> Self {
-        Self { settled: Duration::from_mins(1), abandoned: Duration::from_secs(10), full: 32 * 1024 }
+        let (settled, idle, abandoned) = (Duration::from_mins(1), Duration::from_secs(5), Duration::from_secs(10));
+        Self { settled, idle, abandoned, full: 32 * 1024 }
     }
 }
 
 /// What this process saw of the changes of indexes.
 #[derive(Default)]
-pub(super) struct Watched(Mutex<HashMap<Uuid, Seen>>);
+pub(super) struct Watched {
+    changes: Mutex<HashMap<Uuid, Seen>>,
+    /// Something is to be done.
+    pub(super) noted: Notify,
+}
 
 struct Seen {
     version: Option<Uuid>,
@@ -45,7 +54,7 @@ impl Watched {
     /// For how long this process has known of the change; and for how long of its last step, if another made that.
     pub(super) fn see(&self, index: Uuid, map: &Map) -> (Duration, Option<Duration>) {
         let (now, change) = (Instant::now(), map.change());
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = all.entry(index).or_insert(Seen { version: None, since: (now, false), change, begun: now });
         if seen.version != map.version {
             (seen.version, seen.since) = (map.version, (now, false));
@@ -58,13 +67,13 @@ impl Watched {
     }
 
     pub(super) fn made(&self, index: Uuid, version: Uuid) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seen) = all.get_mut(&index) {
             (seen.version, seen.since) = (Some(version), (Instant::now(), true));
         }
     }
 
     pub(super) fn forget(&self, index: Uuid) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&index);
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).remove(&index);
     }
 }

@@ -21,12 +21,30 @@ pub(super) struct Work {
     pub(super) since: i64,
 }
 
+/// How long what is to be done for an index that is not there, or is done, stays noted: its definition, or its change, may
+/// be on the way. In microseconds.
+const NOTED: i64 = 2 * 60 * 1_000_000;
+
+impl Work {
+    /// Whether it stays noted though nothing is to be done.
+    pub(super) fn is_recent(&self) -> bool {
+        mutation::now() < self.since + NOTED
+    }
+
+    /// Whether it stays noted for long enough to make a change.
+    pub(super) fn is_new(&self) -> bool {
+        mutation::now() < self.since + NOTED / 2
+    }
+}
+
 impl Database {
     /// Notes that there is something to do for an index.
     pub(super) async fn note_work(&self, definition: &Definition, index: Uuid) -> Result<()> {
         // Under a name of its own each time: what was cleared away is never written again.
         let values = (REALM, index, Uuid::new_v4(), definition.uid, &definition.name, mutation::now());
-        self.run(&self.statements.work_note, values).await
+        self.run(&self.statements.work_note, values).await?;
+        self.watched.noted.notify_one();
+        Ok(())
     }
 
     /// Notes the indexes that a definition adds to those which are known, or lacks.

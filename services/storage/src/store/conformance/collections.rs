@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use skep_proto::mutation;
+
 use super::*;
 
 pub async fn is_defined_read_redefined_and_deleted(house: House) {
@@ -12,11 +14,17 @@ pub async fn is_defined_read_redefined_and_deleted(house: House) {
         ..Default::default()
     };
     let define = async |collection: Collection, allow_missing| {
-        let asked = UpdateCollectionRequest { collection: Some(collection), allow_missing };
+        let asked = UpdateCollectionRequest { collection: Some(collection), allow_missing, ..Default::default() };
         house.contract.update_collection(Request::new(asked)).await.map_err(code)
     };
     assert_eq!(define(full.clone(), false).await.unwrap_err(), Code::CollectionNotFound);
-    let made = define(full.clone(), true).await.unwrap();
+    let asked = UpdateCollectionRequest {
+        collection: Some(full.clone()),
+        allow_missing: true,
+        mutation_id: mutation::new().to_string(),
+    };
+    let made = house.contract.update_collection(Request::new(asked.clone())).await.unwrap();
+    assert_eq!(house.contract.update_collection(Request::new(asked)).await.unwrap(), made, "a repeated attempt");
     let made_collection = made.collection.unwrap();
     assert!(made.created);
 
@@ -33,6 +41,14 @@ pub async fn is_defined_read_redefined_and_deleted(house: House) {
     let bare = Collection { name: name.clone(), ..Default::default() };
     let changed = define(bare.clone(), true).await.unwrap().collection.unwrap();
     assert!(changed.etag != read.etag && changed.indexes.is_empty() && changed.create_time == read.create_time);
+    let again = UpdateCollectionRequest {
+        collection: Some(Collection { etag: changed.etag, ..full.clone() }),
+        mutation_id: mutation::new().to_string(),
+        ..Default::default()
+    };
+    let first = house.contract.update_collection(Request::new(again.clone())).await.unwrap();
+    let second = house.contract.update_collection(Request::new(again)).await.unwrap();
+    assert_eq!(first, second, "a repeated attempt is the same write");
     let stale = Collection { etag: read.etag, ..full };
     assert_eq!(define(stale, true).await.unwrap_err(), Code::PreconditionFailed);
 
@@ -65,7 +81,7 @@ pub async fn lists_by_name_in_pages(house: House) {
         for i in 0..50 {
             let name = format!("{name}-{i}");
             let collection = Some(Collection { name, rules: Some(rules.clone()), ..Default::default() });
-            let asked = UpdateCollectionRequest { collection, allow_missing: true };
+            let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
             house.contract.update_collection(Request::new(asked)).await.unwrap();
         }
     }
@@ -91,7 +107,7 @@ pub async fn refuses_a_definition_that_cannot_be_in_force(house: House) {
         }),
         ..Default::default()
     };
-    let asked = UpdateCollectionRequest { collection: Some(wrong), allow_missing: true };
+    let asked = UpdateCollectionRequest { collection: Some(wrong), allow_missing: true, ..Default::default() };
     let refused = house.contract.update_collection(Request::new(asked)).await.unwrap_err();
     assert_eq!(refused.code, Code::InvalidDefinition);
     let places: Vec<_> = refused.violations.iter().map(|violation| violation.pointer.as_str()).collect();
@@ -99,7 +115,7 @@ pub async fn refuses_a_definition_that_cannot_be_in_force(house: House) {
     let detail = &refused.violations[2].detail;
     assert!(detail.starts_with("line 2, column 2: there is no variable \"user\""), "{detail}");
     let many = Collection { name: house.name.clone(), indexes: vec!["a".into(); 21], ..Default::default() };
-    let asked = UpdateCollectionRequest { collection: Some(many), allow_missing: true };
+    let asked = UpdateCollectionRequest { collection: Some(many), allow_missing: true, ..Default::default() };
     let refused = house.contract.update_collection(Request::new(asked)).await.unwrap_err();
     assert_eq!((refused.code, &*refused.violations[0].pointer), (Code::InvalidDefinition, "/indexes"));
     for name in ["collections/", "collections/Bee", "collections/1", "bees", "collections/a/b"] {

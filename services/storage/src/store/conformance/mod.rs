@@ -20,6 +20,7 @@ pub mod queries;
 pub mod records;
 pub mod schemas;
 pub mod sessions;
+pub mod walk;
 pub mod writers;
 
 use bytes::Bytes;
@@ -183,7 +184,7 @@ impl House {
 
     async fn define(&self, name: &str) -> Answer<UpdateCollectionResponse> {
         let collection = Some(Collection { name: name.into(), ..Default::default() });
-        let asked = UpdateCollectionRequest { collection, allow_missing: true };
+        let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
         self.contract.update_collection(Request::new(asked)).await.map_err(code)
     }
 
@@ -259,16 +260,9 @@ impl House {
     }
 
     /// Every record that is asked for, page by page.
-    async fn every(&self, mut asked: ListRecordsRequest) -> Vec<Record> {
-        let mut records = Vec::new();
-        loop {
-            let page = self.ask_page(asked.clone()).await.expect("a page");
-            records.extend(page.records);
-            if page.next_page_token.is_empty() {
-                return records;
-            }
-            asked.page_token = page.next_page_token;
-        }
+    async fn every(&self, asked: ListRecordsRequest) -> Vec<Record> {
+        let asked = ListRecordsRequest { parent: self.name.clone(), ..asked };
+        walk::every(&*self.contract, asked).await.expect("a page")
     }
 }
 

@@ -1,7 +1,5 @@
 use std::time::{Duration, Instant};
 
-use query::{Filter, Order, Path, Subject};
-
 use super::*;
 
 /// Far beyond what it takes to index the few records of a test, and until all replicas know that.
@@ -44,7 +42,7 @@ impl House {
     async fn index(&self, indexes: &[&str]) -> Collection {
         let indexes = indexes.iter().map(|path| (*path).to_owned()).collect();
         let collection = Some(Collection { name: self.name.clone(), indexes, ..Default::default() });
-        let asked = UpdateCollectionRequest { collection, allow_missing: true };
+        let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
         self.contract.update_collection(Request::new(asked)).await.unwrap().collection.unwrap()
     }
 
@@ -100,41 +98,8 @@ impl House {
 
     /// What a walk through all records shows.
     async fn walked(&self, filter: &str, order_by: &str) -> Vec<Record> {
-        let filter = (!filter.is_empty()).then(|| Filter::parse(filter).unwrap());
-        let order = Order::parse(if order_by.is_empty() { "created_at desc" } else { order_by }).unwrap();
-        let mut found: Vec<_> =
-            self.all(0).await.into_iter().filter(|it| filter.as_ref().is_none_or(|f| matches(f, it))).collect();
-        found.sort_by_cached_key(|record| {
-            let created = (micros(record.create_time), id(record).to_owned());
-            let key = match &order.path {
-                Path::Own(own) if own.name() == "updated_at" => micros(record.update_time).to_be_bytes().to_vec(),
-                Path::Own(_) => Vec::new(),
-                path @ Path::Data(_) => {
-                    query::keys(&record.data, std::slice::from_ref(path))[0].own.as_bytes().to_vec()
-                }
-            };
-            (key, created)
-        });
-        if order.descending {
-            found.reverse();
-        }
-        found
+        walk::chosen(self.all(0).await, filter, order_by)
     }
-}
-
-fn micros(time: Option<prost_types::Timestamp>) -> i64 {
-    time.map_or(0, |time| time.seconds * 1_000_000 + i64::from(time.nanos) / 1000)
-}
-
-fn matches(filter: &Filter, record: &Record) -> bool {
-    filter.matches(&Subject {
-        id: id(record),
-        owner: (!record.owner.is_empty()).then_some(&record.owner),
-        created_at: micros(record.create_time),
-        updated_at: micros(record.update_time),
-        version: record.version.unsigned_abs(),
-        data: &record.data,
-    })
 }
 
 fn ids(records: &[Record]) -> Vec<&str> {

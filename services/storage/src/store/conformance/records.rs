@@ -202,7 +202,7 @@ pub async fn is_refused_in_few_words(house: House) {
     }
     let indexes = vec![String::new(); 2000];
     let collection = Some(Collection { name: house.name.clone(), indexes, ..Default::default() });
-    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
     let refused = house.contract.update_collection(Request::new(asked)).await.unwrap_err();
     assert_eq!(refused.code, Code::InvalidDefinition);
     let asked = CreateRecordRequest { caller: "x".repeat(129), record: body("{}"), ..Default::default() };

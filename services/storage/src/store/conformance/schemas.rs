@@ -12,7 +12,7 @@ const SURVEYED: Duration = Duration::from_mins(5);
 /// Gives the collection a schema; empty takes it away.
 async fn give(house: &House, schema: impl Into<Bytes>) -> Result<Collection, Error> {
     let collection = Some(Collection { name: house.name.clone(), schema: schema.into(), ..Default::default() });
-    let asked = UpdateCollectionRequest { collection, allow_missing: true };
+    let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
     Ok(house.contract.update_collection(Request::new(asked)).await?.collection.expect("a collection in the answer"))
 }
 
@@ -130,7 +130,7 @@ pub async fn counts_the_records_that_do_not_fit(house: House) {
     house.merge("bee1", r#"{"n":1}"#, "").await.unwrap();
     house.create(r#"{"n":1}"#).await;
     let collection = Some(Collection { indexes: vec!["n".into()], ..begun });
-    let indexed = UpdateCollectionRequest { collection, allow_missing: false };
+    let indexed = UpdateCollectionRequest { collection, ..Default::default() };
     let kept = house.contract.update_collection(Request::new(indexed)).await.unwrap().collection.unwrap();
     assert_eq!(kept.schema_check, check(&house).await);
     assert_eq!(surveyed(&house).await, (19, 6), "its schema is as it was");

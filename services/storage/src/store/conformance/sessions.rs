@@ -100,7 +100,12 @@ pub async fn is_signed_in_read_and_ended(house: House) {
         user_agent: "é".repeat(200),
         ..Default::default()
     };
-    let answer = house.ask_session(asked).await.unwrap();
+    let asked = CreateSessionRequest { secret: vec![7; 32].into(), ..asked };
+    let first = house.ask_session(asked.clone()).await.unwrap();
+    let answer = house.ask_session(asked.clone()).await.unwrap();
+    assert_eq!(first.token, answer.token, "a repeated attempt");
+    let wrong = CreateSessionRequest { secret: vec![7; 31].into(), ..asked };
+    assert_eq!(house.ask_session(wrong).await.unwrap_err().code, Code::InvalidArgument);
     let session = answer.session.unwrap();
     let token = Token::parse(&answer.token).expect("a token");
     assert_eq!((answer.account.as_ref(), &session.name), (Some(&account), &token.name()));

@@ -4,6 +4,7 @@ mod audit;
 mod client;
 pub(crate) mod door;
 mod figures;
+mod history;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +12,7 @@ use std::{
         Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::join_all;
@@ -21,6 +22,7 @@ pub(crate) use self::figures::{Figures, Table};
 use self::{
     client::Client,
     door::{Door, Wanted, Write},
+    history::Seen,
 };
 
 const COUNTERS: usize = 3;
@@ -36,12 +38,14 @@ pub(crate) struct Load<'d, D> {
     promised: Duration,
     /// How long a client repeats what nobody answers.
     patience: Duration,
+    /// How long a client rests between two increments.
+    pace: Duration,
     stop: AtomicBool,
     /// Acknowledged increments, and those that nothing is known of.
     increments: AtomicU64,
     unknown_increments: AtomicU64,
-    /// The highest acknowledged count.
-    counted: AtomicU64,
+    /// What was seen of the record that is counted up.
+    history: Mutex<Vec<Seen>>,
     /// By id: the version that was acknowledged last, or `None` once the deletion was.
     known: Mutex<BTreeMap<String, Option<i64>>>,
     /// What nothing is known of.
@@ -65,10 +69,11 @@ impl<'d, D: Door> Load<'d, D> {
             collection: collection.clone(),
             promised,
             patience,
+            pace: Duration::ZERO,
             stop: AtomicBool::default(),
             increments: AtomicU64::default(),
             unknown_increments: AtomicU64::default(),
-            counted: AtomicU64::default(),
+            history: Mutex::default(),
             known: Mutex::default(),
             unknown: Mutex::default(),
             requests: AtomicU64::default(),
@@ -83,6 +88,11 @@ impl<'d, D: Door> Load<'d, D> {
         let make = async |door: &D, attempt| door.create(collection, wanted, Write { attempt, ..write }).await;
         client.ask(make).await.unwrap();
         load
+    }
+
+    /// With clients that rest for so long between two increments.
+    pub(crate) fn paced(self, pace: Duration) -> Self {
+        Self { pace, ..self }
     }
 
     /// Goes on until `script` has ended.
@@ -107,6 +117,11 @@ impl<'d, D: Door> Load<'d, D> {
     pub(crate) fn nothing_is_known_of(&self, mark: &str) -> String {
         self.unknown.lock().unwrap().insert(mark.to_owned());
         mark.to_owned()
+    }
+
+    fn see(&self, count: u64, is_write: bool, begun: Instant, is_known: bool) {
+        let ended = is_known.then(Instant::now);
+        self.history.lock().unwrap().push(Seen { count, is_write, begun, ended });
     }
 
     fn fail(&self, what: &str, code: Code) {

@@ -66,7 +66,8 @@ impl<'l, D: Door> Client<'l, D> {
     pub(super) async fn count(&self) {
         let load = self.load;
         while self.goes_on() {
-            let floor = load.counted.load(SeqCst);
+            tokio::time::sleep(load.pace).await;
+            let begun = Instant::now();
             let read = match self.get(COUNT).await {
                 Ok(read) => read,
                 Err(code) => {
@@ -74,17 +75,17 @@ impl<'l, D: Door> Client<'l, D> {
                     continue;
                 }
             };
-            if read.n < floor {
-                load.stale.lock().unwrap().push(format!("count {} after {floor}", read.n));
-            }
+            load.see(read.n, false, begun, true);
+            let begun = Instant::now();
             match self.replace(Wanted { id: COUNT, of: COUNT, n: read.n + 1, etag: &read.etag }).await {
                 Ok(_) => {
                     load.increments.fetch_add(1, SeqCst);
-                    load.counted.fetch_max(read.n + 1, SeqCst);
+                    load.see(read.n + 1, true, begun, true);
                 }
                 Err(Code::PreconditionFailed) => {}
                 Err(code) => {
                     load.unknown_increments.fetch_add(1, SeqCst);
+                    load.see(read.n + 1, true, begun, false);
                     load.fail("count", code);
                 }
             }

@@ -12,6 +12,7 @@ use super::{
     client::Client,
     door::{Door, Seen},
     figures::Figures,
+    history::out_of_order,
 };
 
 const AT_ONCE: usize = 8;
@@ -31,6 +32,7 @@ impl<D: Door> Load<'_, D> {
             lost: Vec::new(),
             doubled: Vec::new(),
         };
+        figures.stale.extend(out_of_order(&self.history.lock().unwrap()));
         let client = Client::new(self, 0);
         self.audit_count(&client, &mut figures).await;
         let listed = self.listed(&client, &mut figures).await;

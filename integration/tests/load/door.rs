@@ -84,7 +84,7 @@ fn seen(record: Option<Record>) -> Seen {
 impl Door for Arc<dyn Contract> {
     async fn define(&self, collection: &str) -> Told<()> {
         let collection = Some(Collection { name: format!("collections/{collection}"), ..Default::default() });
-        let asked = UpdateCollectionRequest { collection, allow_missing: true };
+        let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
         self.update_collection(Request::new(asked)).await.map(drop).map_err(code)
     }
 

@@ -1,0 +1,82 @@
+//! A connection's bytes, in the clear or by TLS. The handshake is made by whoever first reads or writes, so nobody is kept
+//! from being accepted by one that takes its time.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use kit::Mutual;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::{Accept, TlsAcceptor, server::TlsStream};
+
+pub(super) enum Stream {
+    Clear(TcpStream),
+    Greeting(Box<Accept<TcpStream>>),
+    Secret(Box<TlsStream<TcpStream>>),
+    /// The handshake came to nothing.
+    Failed,
+}
+
+impl Stream {
+    pub(super) fn new(stream: TcpStream, tls: Option<&Mutual>) -> Self {
+        match tls {
+            None => Self::Clear(stream),
+            Some(tls) => Self::Greeting(Box::new(TlsAcceptor::from(tls.server()).accept(stream))),
+        }
+    }
+
+    /// What can be read and written, once the handshake is made.
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Pin<&mut (dyn Bytes + Unpin)>>> {
+        if let Self::Greeting(accept) = self {
+            let greeted = ready!(Pin::new(accept).poll(cx));
+            *self = Self::Failed;
+            *self = Self::Secret(Box::new(greeted?));
+        }
+        Poll::Ready(match self {
+            Self::Clear(stream) => Ok(Pin::new(stream)),
+            Self::Secret(stream) => Ok(Pin::new(&mut **stream)),
+            Self::Greeting(_) | Self::Failed => Err(io::ErrorKind::NotConnected.into()),
+        })
+    }
+}
+
+trait Bytes: AsyncRead + AsyncWrite {}
+
+impl<S: AsyncRead + AsyncWrite> Bytes for S {}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_open(cx))?.poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_open(cx))?.poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_open(cx))?.poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_open(cx))?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_open(cx))?.poll_shutdown(cx)
+    }
+}
