@@ -16,6 +16,7 @@ mod lost;
 mod opened;
 mod owned;
 mod starting;
+mod surveys;
 mod sweep;
 mod tables;
 mod windows;

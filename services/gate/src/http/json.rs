@@ -13,7 +13,7 @@ use query::{Fields, Own};
 use serde_json::{Value, json};
 use skep_proto::{
     Code, Error,
-    v1::{Collection, IndexState, Record},
+    v1::{Collection, IndexState, Record, SchemaCheck},
 };
 
 use super::problem::Fault;
@@ -162,6 +162,10 @@ pub(crate) fn write_collection(out: &mut Vec<u8>, collection: &Collection) -> Re
         false => json!({"path": path, "state": "building", "looked_at": looked_at}),
     });
     write!(out, ",\"index_states\":{}", states.collect::<Value>()).map_err(|_| broken("no states"))?;
+    if let Some(SchemaCheck { checked, misfits, done }) = collection.schema_check {
+        let check = json!({"checked": checked, "misfits": misfits, "done": done});
+        write!(out, ",\"schema_check\":{check}").map_err(|_| broken("no check"))?;
+    }
     out.push(b'}');
     Ok(())
 }
@@ -278,7 +282,8 @@ mod tests {
         let time = Some(Timestamp { seconds: 0, nanos: 0 });
         let record = Record { data: "{}".into(), create_time: time, update_time: time, ..Record::default() };
         write_record(&mut members[0], &record).unwrap();
-        let collection = Collection { create_time: time, update_time: time, ..Collection::default() };
+        let schema_check = Some(SchemaCheck::default());
+        let collection = Collection { create_time: time, update_time: time, schema_check, ..Collection::default() };
         write_collection(&mut members[1], &collection).unwrap();
         let shown = [schema::Record::schema(), schema::Collection::schema()];
         for (written, shown) in members.into_iter().zip(shown) {

@@ -136,6 +136,8 @@ pub(super) struct Collection {
     /// A JSON Schema (2020-12) that `data` satisfies whenever it is written.
     #[schema(required)]
     schema: Option<serde_json::Value>,
+    /// How many of the records that were there before satisfy the schema; absent where the collection was defined with it.
+    schema_check: Option<SchemaCheck>,
     /// The indexed fields of `data`, as dotted paths.
     indexes: Vec<String>,
     /// How far each index is, in their order.
@@ -147,6 +149,17 @@ pub(super) struct Collection {
     /// RFC 3339 with microseconds.
     #[schema(format = DateTime)]
     updated_at: String,
+}
+
+/// How far the check of records that were there before a schema is.
+#[derive(ToSchema)]
+pub(super) struct SchemaCheck {
+    /// How many have been looked at.
+    checked: u64,
+    /// How many of these did not satisfy it when they were looked at.
+    misfits: u64,
+    /// Whether all have been looked at.
+    done: bool,
 }
 
 /// How far an index is.

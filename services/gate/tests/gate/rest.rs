@@ -216,19 +216,20 @@ async fn a_collection_is_defined_and_deleted() {
 async fn a_schema_is_kept_and_its_violations_are_pointed_at() {
     let routes = Routes::new().await;
     let admin = routes.administrator().await;
-    let (admin, json) = (("authorization", &*admin), ("content-type", "application/json"));
+    let (admin, content) = (("authorization", &*admin), ("content-type", "application/json"));
     let path = "/v1/collections/books";
     let wrong = r#"{"schema":{"properties":{"title":{"type":"text"},"link":{"$ref":"https://example.com/link"}}}}"#;
-    let refused = routes.ask("PUT", path, &[json, admin], wrong).await;
+    let refused = routes.ask("PUT", path, &[content, admin], wrong).await;
     assert_eq!(refused.problem(), (422, "invalid_definition".into()));
     assert_eq!(refused.json()["errors"][0]["pointer"], "/schema/properties/title/type");
 
     let schema = r#"{"type": "object", "required": ["title"], "properties": {"year": {"maximum": 9007199254740993}}}"#;
     let rules = r#"{"create":"true","get":"true","update":"data.open == record.data.open"}"#;
-    let made = routes.ask("PUT", path, &[json, admin], format!(r#"{{"schema":{schema},"rules":{rules}}}"#)).await;
+    let made = routes.ask("PUT", path, &[content, admin], format!(r#"{{"schema":{schema},"rules":{rules}}}"#)).await;
     assert_eq!(made.status, 201, "{made:?}");
     let text = String::from_utf8(routes.get(path).await.body.to_vec()).unwrap();
     assert!(text.contains(&format!(r#""schema":{schema},"#)), "to the byte: {text}");
+    assert!(made.json().get("schema_check").is_none(), "no record was there before: {made:?}");
 
     let records = format!("{path}/records");
     let refused = routes.send("POST", &records, r#"{"data":{"year":9007199254740994}}"#).await;
@@ -253,7 +254,12 @@ async fn a_schema_is_kept_and_its_violations_are_pointed_at() {
     let patched = asked(&anns, r#"{"year":1}"#).await;
     assert_eq!(patched.status, 200, "{patched:?}");
     let other = format!(r#"{{"schema":{{"properties":{{"year":{{"minimum":2}}}}}},"rules":{rules}}}"#);
-    assert_eq!(routes.ask("PUT", path, &[json, admin], other).await.status, 200);
+    let defined = routes.ask("PUT", path, &[content, admin], other).await;
+    assert_eq!(defined.json()["schema_check"], json!({"checked": 0, "misfits": 0, "done": false}), "{defined:?}");
+    while routes.engine.sweep().await.unwrap() {}
+    let surveyed = routes.get(path).await;
+    assert_eq!(surveyed.json()["schema_check"], json!({"checked": 1, "misfits": 1, "done": true}));
+    assert_eq!(routes.ask("PUT", path, &[content, admin], surveyed.body.clone()).await.body, surveyed.body);
     assert_eq!(routes.get(made.header("location")).await.body, patched.body, "what was written before is read");
     assert_eq!(asked(&anns, r#"{"year":1}"#).await.body, patched.body, "and answered to who repeats it");
     assert_eq!(asked(&anns[..1], r#"{"year":1}"#).await.problem(), (422, "schema_violation".into()));

@@ -2,6 +2,7 @@
 
 mod check;
 mod schema;
+mod survey;
 
 use std::sync::Arc;
 
@@ -117,6 +118,7 @@ impl Collections {
                 name: name.to_owned(),
                 uid: current.as_ref().map_or_else(Uuid::now_v7, |current| current.uid),
                 etag: mutation,
+                survey: survey::of(current, &content),
                 schema: content.schema.clone(),
                 indexes: content.indexes.iter().map(|path| index(current, path)).collect(),
                 rules: content.rules.clone(),

@@ -1,3 +1,4 @@
+use futures_util::{StreamExt, TryStreamExt, stream};
 use skep_proto::{
     Code, Error,
     v1::{collection_service_server::CollectionService, *},
@@ -5,16 +6,25 @@ use skep_proto::{
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{Engine, convert, observe::observed};
-use crate::{collections::Content, names, records::given_mutation};
+use crate::{collections::Content, names, records::given_mutation, store::Definition};
 
 type Answer<T> = Result<Response<T>, Status>;
+
+/// Surveys of a page of definitions that are asked for at once.
+const AT_ONCE: usize = 16;
+
+impl Engine {
+    async fn shown(&self, definition: &Definition) -> Result<Collection, Error> {
+        Ok(convert::collection(definition, self.collections.survey(definition).await?))
+    }
+}
 
 #[async_trait]
 impl CollectionService for Engine {
     async fn get_collection(&self, request: Request<GetCollectionRequest>) -> Answer<GetCollectionResponse> {
         let work = async |asked: GetCollectionRequest| {
             let definition = self.collections.find(names::collection(&asked.name)?).await?;
-            Ok(GetCollectionResponse { collection: Some(convert::collection(&definition)) })
+            Ok(GetCollectionResponse { collection: Some(self.shown(&definition).await?) })
         };
         observed("GetCollection", request, work).await
     }
@@ -22,7 +32,8 @@ impl CollectionService for Engine {
     async fn list_collections(&self, request: Request<ListCollectionsRequest>) -> Answer<ListCollectionsResponse> {
         let work = async |asked: ListCollectionsRequest| {
             let (page, next_page_token) = self.collections.list(asked.page_size, &asked.page_token).await?;
-            let collections = page.iter().map(|definition| convert::collection(definition)).collect();
+            let shown: Vec<_> = page.iter().map(|definition| self.shown(definition)).collect();
+            let collections = stream::iter(shown).buffered(AT_ONCE).try_collect().await?;
             Ok(ListCollectionsResponse { collections, next_page_token })
         };
         observed("ListCollections", request, work).await
@@ -36,7 +47,7 @@ impl CollectionService for Engine {
             let content = Content { schema: given.schema, indexes: given.indexes, rules };
             let (missing, mutation) = (asked.allow_missing, given_mutation(&asked.mutation_id)?);
             let (definition, created) = self.collections.update(name, content, etag, missing, mutation).await?;
-            Ok(UpdateCollectionResponse { collection: Some(convert::collection(&definition)), created })
+            Ok(UpdateCollectionResponse { collection: Some(self.shown(&definition).await?), created })
         };
         observed("UpdateCollection", request, work).await
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     records::{Count, Record},
-    store::{Account, Definition, Index, IndexState, Session},
+    store::{Account, Definition, Index, IndexState, Session, Survey},
 };
 
 pub(super) fn record(collection: &str, record: Record) -> v1::Record {
@@ -27,7 +27,7 @@ pub(super) fn parent(name: &str) -> &str {
     name.rsplit_once("/records/").map_or(name, |(parent, _)| parent)
 }
 
-pub(super) fn collection(definition: &Definition) -> v1::Collection {
+pub(super) fn collection(definition: &Definition, survey: Option<Survey>) -> v1::Collection {
     v1::Collection {
         name: format!("collections/{}", definition.name),
         schema: definition.schema.clone(),
@@ -37,6 +37,11 @@ pub(super) fn collection(definition: &Definition) -> v1::Collection {
         create_time: Some(timestamp(definition.created_at)),
         update_time: Some(timestamp(definition.updated_at)),
         etag: etag(definition.etag),
+        schema_check: survey.map(|Survey { checked, misfits, done, .. }| v1::SchemaCheck {
+            checked: i64::try_from(checked).unwrap_or(i64::MAX),
+            misfits: i64::try_from(misfits).unwrap_or(i64::MAX),
+            done,
+        }),
     }
 }
 

@@ -53,8 +53,10 @@ impl Engine {
         self.store.ready().await
     }
 
-    /// One bounded step of the store's clearing away; `true` if more is left to do now.
+    /// One bounded step of what is done in the background, by the store and in surveys of collections; `true` if more is
+    /// left to do now.
     pub async fn sweep(&self) -> Result<bool> {
-        self.store.sweep().await
+        let (swept, surveyed) = tokio::join!(self.store.sweep(), self.collections.go_on_surveying());
+        Ok(swept? | surveyed?)
     }
 }

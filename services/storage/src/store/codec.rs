@@ -8,7 +8,7 @@ use skep_proto::{Code, Error, v1::Rules};
 use uuid::Uuid;
 
 pub(super) use self::accounts::{decode_account, decode_session, encode_account, encode_session};
-use super::{Applied, Definition, Effect, Index, IndexState, Note, Result, Row};
+use super::{Applied, Definition, Effect, Index, IndexState, Note, Position, Result, Row, Survey};
 
 const APPLIED: usize = 17;
 
@@ -124,6 +124,8 @@ struct StoredDefinition {
     updated_at: i64,
     #[prost(message, repeated, tag = "9")]
     indexes: Vec<StoredIndex>,
+    #[prost(bytes = "vec", optional, tag = "10")]
+    survey: Option<Vec<u8>>,
 }
 
 #[derive(Message)]
@@ -160,6 +162,7 @@ pub(super) fn encode_definition(definition: Definition) -> Vec<u8> {
         uid: definition.uid.into_bytes().to_vec(),
         etag: definition.etag.into_bytes().to_vec(),
         schema: definition.schema,
+        survey: definition.survey.map(|id| id.into_bytes().to_vec()),
         paths: Vec::new(),
         indexes: definition.indexes.into_iter().map(StoredIndex::from).collect(),
         rules: Some(definition.rules),
@@ -178,11 +181,49 @@ pub(super) fn decode_definition(bytes: &[u8]) -> Result<Definition> {
         uid: Uuid::from_slice(&stored.uid).map_err(damaged)?,
         etag: Uuid::from_slice(&stored.etag).map_err(damaged)?,
         schema: stored.schema,
+        survey: stored.survey.map(|id| Uuid::from_slice(&id)).transpose().map_err(damaged)?,
         indexes: stored.indexes.into_iter().map(StoredIndex::index).chain(unbuilt).collect::<Result<_>>()?,
         rules: stored.rules.unwrap_or_default(),
         created_at: stored.created_at,
         updated_at: stored.updated_at,
     })
+}
+
+#[derive(Message)]
+struct StoredSurvey {
+    #[prost(bytes = "vec", tag = "1")]
+    id: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    checked: u64,
+    #[prost(uint64, tag = "3")]
+    misfits: u64,
+    /// Of the record that was looked at last, whose creation stands beside.
+    #[prost(string, optional, tag = "4")]
+    after: Option<String>,
+    #[prost(int64, tag = "5")]
+    created_at: i64,
+    #[prost(bool, tag = "6")]
+    done: bool,
+}
+
+/// The same bytes for the same survey.
+pub(super) fn encode_survey(survey: &Survey) -> Vec<u8> {
+    StoredSurvey {
+        id: survey.id.into_bytes().to_vec(),
+        checked: survey.checked,
+        misfits: survey.misfits,
+        after: survey.after.as_ref().map(|after| after.id.clone()),
+        created_at: survey.after.as_ref().map_or(0, |after| after.created_at),
+        done: survey.done,
+    }
+    .encode_to_vec()
+}
+
+pub(super) fn decode_survey(bytes: &[u8]) -> Result<Survey> {
+    let StoredSurvey { id, checked, misfits, after, created_at, done } =
+        StoredSurvey::decode(bytes).map_err(damaged)?;
+    let after = after.map(|id| Position { created_at, id, ..Position::default() });
+    Ok(Survey { id: Uuid::from_slice(&id).map_err(damaged)?, checked, misfits, after, done })
 }
 
 fn damaged(why: impl std::fmt::Display) -> Error {

@@ -2,6 +2,8 @@ use bytes::Bytes;
 use skep_proto::v1::Rules;
 use uuid::Uuid;
 
+use super::Position;
+
 /// A collection as a store keeps it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Definition {
@@ -13,6 +15,9 @@ pub struct Definition {
     pub etag: Uuid,
     /// JSON text; empty for none.
     pub schema: Bytes,
+    /// Names the [`Survey`] of the records that were there before the schema, anew for each. `None` without one, and where
+    /// the collection was defined with it.
+    pub survey: Option<Uuid>,
     /// The fields by which its records can be found.
     pub indexes: Vec<Index>,
     /// Who may do what.
@@ -33,6 +38,21 @@ pub struct Index {
     pub id: Uuid,
     /// What it can be used for.
     pub state: IndexState,
+}
+
+/// How far the check of a collection's records against a schema is that came after them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// [`Definition::survey`]
+    pub id: Uuid,
+    /// Records that have been looked at.
+    pub checked: u64,
+    /// Those that did not satisfy the schema.
+    pub misfits: u64,
+    /// The record that was looked at last, unless it is done.
+    pub after: Option<Position>,
+    /// Whether all have been looked at.
+    pub done: bool,
 }
 
 /// How far an index is.

@@ -22,7 +22,7 @@ use uuid::Uuid;
 pub(crate) use access::sortable;
 pub use access::{Access, EntryKind, Position, Slice};
 pub use account::{Account, AccountStore, DELETED_ACCOUNT_MICROS, MARGIN, MAX_LIFETIME, Session, Stage};
-pub use definition::{Definition, Index, IndexState};
+pub use definition::{Definition, Index, IndexState, Survey};
 pub use row::{Applied, Effect, HISTORY, Next, Note, Row, SOFT_ROW_MICROS};
 
 /// Every operation fails with the error that both doors tell.
@@ -121,6 +121,15 @@ pub trait Store: AccountStore {
     /// one has not are built, by [`sweep`](Self::sweep) if there are records, and those that this one has not are cleared
     /// away.
     async fn define(&self, expected: Option<Uuid>, definition: Definition) -> Result<Swap<Definition>>;
+
+    /// How far the survey of that id is, of a collection; `None` if it was not begun.
+    async fn survey(&self, collection: Uuid, id: Uuid) -> Result<Option<Survey>>;
+
+    /// Definitions in force whose surveys can be gone on with now.
+    async fn surveys(&self) -> Result<Vec<std::sync::Arc<Definition>>>;
+
+    /// Writes how far a survey is if the stored state of it is `expected` (`None`: it was not begun).
+    async fn note_survey(&self, collection: Uuid, expected: Option<&Survey>, survey: Survey) -> Result<Swap<Survey>>;
 
     /// Drops a collection. No record that is acknowledged is lost by it unless `force` is given.
     async fn drop_collection(&self, definition: &Definition, force: bool) -> Result<Dropped>;

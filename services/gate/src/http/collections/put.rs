@@ -79,7 +79,7 @@ fn demanded(headers: &HeaderMap) -> Result<String, Error> {
 ///
 /// `malformed_json` and `invalid_body`, with pointers into the body.
 pub fn definition(body: &Bytes, collection: &str) -> Result<v1::Collection, Error> {
-    let names = ["schema", "indexes", "rules", "name", "created_at", "updated_at", "index_states"];
+    let names = ["schema", "indexes", "rules", "name", "created_at", "updated_at", "index_states", "schema_check"];
     let [schema, indexes, rules, name, ..] = members(body, "", names)?;
     let name: Option<String> = name.map(|name| value(name, "/name", "a string")).transpose()?;
     if name.is_some_and(|name| name != collection) {

@@ -1,4 +1,8 @@
-use std::{sync::Arc, thread::available_parallelism};
+use std::{
+    sync::Arc,
+    thread::available_parallelism,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use moka::sync::Cache;
@@ -14,6 +18,8 @@ const KEPT_BYTES: u64 = 64 << 20;
 /// Data so short is checked at once if that takes few steps: going to another thread costs more.
 const SHORT: usize = 16 << 10;
 const FEW_STEPS: u64 = 20_000;
+/// After so long nothing more is looked at on a thread that others wait for.
+const ENOUGH: Duration = Duration::from_millis(50);
 
 /// The schemas of the definitions in use, compiled; and the threads on which they compile and check, as many as cores.
 #[derive(Clone)]
@@ -49,10 +55,7 @@ impl Schemas {
         if definition.schema.is_empty() {
             return Ok(());
         }
-        let schema = match self.compiled.get(&definition.etag) {
-            Some(schema) => schema,
-            None => self.compile(definition).await?,
-        };
+        let schema = self.of(definition).await?;
         if data.len() <= SHORT
             && let Some(verdict) = schema.check(data, FEW_STEPS)
         {
@@ -64,6 +67,34 @@ impl Schemas {
             Err(error.at("/data", format!("takes more than {STEPS} steps to check")))
         };
         self.run(move || schema.check(&data, STEPS).unwrap_or_else(too_much)).await
+    }
+
+    /// Of how many of `data`, from the first on, it was seen in bounded time whether they satisfy the definition's schema; and
+    /// how many of these do not.
+    pub(in crate::collections) async fn misfits(
+        &self,
+        definition: &Definition,
+        data: Vec<Bytes>,
+    ) -> Result<(usize, usize)> {
+        let schema = self.of(definition).await?;
+        let look = move || {
+            let (begun, mut misfits) = (Instant::now(), 0);
+            for (number, data) in data.iter().enumerate() {
+                if number > 0 && begun.elapsed() > ENOUGH {
+                    return Ok((number, misfits));
+                }
+                misfits += usize::from(!schema.fits(data, STEPS));
+            }
+            Ok((data.len(), misfits))
+        };
+        self.run(look).await
+    }
+
+    async fn of(&self, definition: &Definition) -> Result<Arc<Schema>> {
+        match self.compiled.get(&definition.etag) {
+            Some(schema) => Ok(schema),
+            None => self.compile(definition).await,
+        }
     }
 
     async fn compile(&self, definition: &Definition) -> Result<Arc<Schema>> {

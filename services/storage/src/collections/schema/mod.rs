@@ -98,6 +98,13 @@ impl Schema {
         Some(if fits { Ok(()) } else { Err(self.violations(&value, steps)) })
     }
 
+    /// Whether `data`, as [`check`](Self::check) takes it, satisfies the schema; not if that takes too many steps.
+    fn fits(&self, data: &[u8], steps: u64) -> bool {
+        let meter = Meter { steps, errors: 0, rates: self.rates };
+        let is_valid = |value: &Value| within(meter, || self.validator.is_valid(Metered(value)));
+        serde_json::from_slice(data).is_ok_and(|value| is_valid(&value) == Some(true))
+    }
+
     /// Which parts of `value`, that violates the schema, do so: if they are too many to look for, the first alone.
     fn violations(&self, value: &Value, steps: u64) -> Error {
         // Each repeats its place, and may repeat much of the schema.

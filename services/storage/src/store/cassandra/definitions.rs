@@ -113,6 +113,7 @@ impl Database {
             known => known,
         };
         self.note_changed(known.as_deref(), &definition).await?;
+        self.note_new_survey(known.as_deref(), &definition).await?;
         if expected.is_none() {
             // It has no records yet.
             definition.indexes.iter_mut().for_each(|index| index.state = IndexState::Ready);

@@ -32,6 +32,7 @@ mod session;
 mod settings;
 mod splitting;
 mod statements;
+mod surveys;
 mod sweep;
 mod watched;
 mod windows;
@@ -56,7 +57,7 @@ pub use self::settings::{
 };
 pub use self::watched::Pace;
 use self::{database::Database, session::Link};
-use super::{Access, Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Swap};
+use super::{Access, Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Survey, Swap};
 
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
@@ -175,6 +176,21 @@ impl Store for Cassandra {
 
     async fn define(&self, expected: Option<Uuid>, definition: Definition) -> Result<Swap<Definition>> {
         self.database()?.write_definition(expected, definition).await
+    }
+
+    async fn survey(&self, collection: Uuid, id: Uuid) -> Result<Option<Survey>> {
+        self.database()?.survey(collection, id).await
+    }
+
+    async fn surveys(&self) -> Result<Vec<Arc<Definition>>> {
+        match self.database.get() {
+            Some(database) => database.surveys().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn note_survey(&self, collection: Uuid, expected: Option<&Survey>, survey: Survey) -> Result<Swap<Survey>> {
+        self.database()?.note_survey(collection, expected, &survey).await
     }
 
     async fn drop_collection(&self, definition: &Definition, force: bool) -> Result<Dropped> {

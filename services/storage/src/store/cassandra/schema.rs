@@ -14,7 +14,7 @@ use super::{
 };
 
 /// What each version adds to the one before. Never changed once released; each may be made twice.
-const MIGRATIONS: &[&[&str]] = &[RECORDS, ACCOUNTS, OWNERS, INDEXES];
+const MIGRATIONS: &[&[&str]] = &[RECORDS, ACCOUNTS, OWNERS, INDEXES, SURVEYS];
 
 const RECORDS: &[&str] = &[
     // Leveled, because a get asks one partition and an update leaves an older copy in another file: a read finds
@@ -67,6 +67,13 @@ const INDEXES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS index_work (realm text, field uuid, note uuid, collection uuid, name text, since bigint, \
      PRIMARY KEY (realm, field, note))",
     "ALTER TABLE collections ADD IF NOT EXISTS retired frozen<list<frozen<tuple<uuid, text, bigint>>>>",
+];
+
+const SURVEYS: &[&str] = &[
+    // Those that are over stay with their collection: some bytes for each change of its schema.
+    "CREATE TABLE IF NOT EXISTS surveys (collection uuid, survey uuid, state blob, PRIMARY KEY (collection, survey))",
+    "CREATE TABLE IF NOT EXISTS survey_work (realm text, survey uuid, collection uuid, name text, since bigint, \
+     PRIMARY KEY (realm, survey))",
 ];
 
 /// A holder that died is waited for no longer.

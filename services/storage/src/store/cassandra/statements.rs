@@ -85,6 +85,14 @@ statements! {
     work_slice: repeatable, "SELECT field, note, collection, name, since FROM index_work WHERE realm = ? LIMIT ?";
     work_clear: repeatable, "DELETE FROM index_work WHERE realm = ? AND field = ? AND note = ?";
 
+    survey_read: repeatable, "SELECT state FROM surveys WHERE collection = ? AND survey = ?";
+    survey_settle: serial, "SELECT state FROM surveys WHERE collection = ? AND survey = ?";
+    survey_swap: conditional, "UPDATE surveys SET state = ? WHERE collection = ? AND survey = ? IF state = ?";
+    surveys_drop: repeatable, "DELETE FROM surveys WHERE collection = ?";
+    survey_note: repeatable, "INSERT INTO survey_work (realm, survey, collection, name, since) VALUES (?, ?, ?, ?, ?)";
+    survey_slice: repeatable, "SELECT survey, collection, name, since FROM survey_work WHERE realm = ? LIMIT ?";
+    survey_forget: repeatable, "DELETE FROM survey_work WHERE realm = ? AND survey = ?";
+
     note_write: conditional, "INSERT INTO notes (key, fingerprint, seen, expires_at) VALUES (?, ?, ?, ?) IF NOT EXISTS USING TTL ?";
     note_read: repeatable, "SELECT fingerprint, seen, expires_at FROM notes WHERE key = ?";
     note_settle: serial, "SELECT fingerprint, seen, expires_at FROM notes WHERE key = ?";

@@ -65,7 +65,7 @@ impl Database {
         Ok(true)
     }
 
-    /// Clears some lists of owners away; `false` if there was none.
+    /// Clears some lists of owners away; `false` if there was none, and then surveys are gone too.
     async fn clear_owners(&self, uid: Uuid) -> Result<bool> {
         for part in 0..PARTS {
             let lists: Vec<(Uuid,)> = self.rows(&self.statements.list_slice, (uid, part, LISTS)).await?;
@@ -75,6 +75,7 @@ impl Database {
             self.run(&self.statements.lists_clear, (uid, part, last)).await?;
             return Ok(true);
         }
+        self.run(&self.statements.surveys_drop, (uid,)).await?;
         Ok(false)
     }
 

@@ -95,6 +95,7 @@ macro_rules! behaviours {
             schemas: is_asked_of_whatever_is_written;
             schemas: is_refused_if_it_cannot_be_in_force;
             schemas: changes_nothing_that_is_stored;
+            schemas: counts_the_records_that_do_not_fit;
             schemas: a_repetition_is_answered_whatever_the_schema_says;
             schemas: a_refused_repetition_is_another_write;
             schemas: data_that_takes_too_long_to_check_is_refused;

@@ -1,8 +1,13 @@
+use std::time::{Duration, Instant};
+
 use skep_proto::Violation;
 
 use super::*;
 
 const COUNTS: &str = r#"{"required":["n"],"properties":{"n":{"type":"integer","minimum":0}}}"#;
+
+/// Far beyond what it takes to look at the few records of a test, and until all replicas know of a schema.
+const SURVEYED: Duration = Duration::from_mins(5);
 
 /// Gives the collection a schema; empty takes it away.
 async fn give(house: &House, schema: impl Into<Bytes>) -> Result<Collection, Error> {
@@ -17,6 +22,25 @@ fn create(key: &str, data: &str) -> CreateRecordRequest {
 
 fn pointers(violations: &[Violation]) -> Vec<&str> {
     violations.iter().map(|violation| &*violation.pointer).collect()
+}
+
+/// What is known of the records that were there before the schema.
+async fn check(house: &House) -> Option<SchemaCheck> {
+    let asked = GetCollectionRequest { name: house.name.clone() };
+    house.contract.get_collection(Request::new(asked)).await.unwrap().collection.unwrap().schema_check
+}
+
+/// How many were looked at, and how many of them do not fit, once all were looked at.
+async fn surveyed(house: &House) -> (i64, i64) {
+    let begun = Instant::now();
+    loop {
+        let known = check(house).await.expect("a survey");
+        if known.done {
+            return (known.checked, known.misfits);
+        }
+        assert!(begun.elapsed() < SURVEYED, "{known:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 pub async fn is_asked_of_whatever_is_written(house: House) {
@@ -88,6 +112,37 @@ pub async fn changes_nothing_that_is_stored(house: House) {
     give(&house, "false").await.unwrap();
     assert_eq!(house.merge("bee", r#"{"n":1}"#, "").await, Err(Code::SchemaViolation));
     house.delete("bee", "").await.unwrap();
+}
+
+pub async fn counts_the_records_that_do_not_fit(house: House) {
+    for n in 0..20 {
+        house.upsert(&format!("bee{n}"), &format!(r#"{{"n":{}}}"#, n - 6), "").await.unwrap();
+    }
+    for id in ["bee0", "bee19"] {
+        house.delete(id, "").await.unwrap();
+    }
+    house.create("{}").await;
+    assert_eq!(check(&house).await, None);
+    let begun = give(&house, COUNTS).await.unwrap();
+    assert!(begun.schema_check.is_some());
+    assert_eq!(surveyed(&house).await, (19, 6));
+    // What is written from then on fits, and was not there before.
+    house.merge("bee1", r#"{"n":1}"#, "").await.unwrap();
+    house.create(r#"{"n":1}"#).await;
+    let collection = Some(Collection { indexes: vec!["n".into()], ..begun });
+    let indexed = UpdateCollectionRequest { collection, ..Default::default() };
+    let kept = house.contract.update_collection(Request::new(indexed)).await.unwrap().collection.unwrap();
+    assert_eq!(kept.schema_check, check(&house).await);
+    assert_eq!(surveyed(&house).await, (19, 6), "its schema is as it was");
+    give(&house, r#"{"required":["m"]}"#).await.unwrap();
+    assert_eq!(surveyed(&house).await, (20, 20), "another begins anew");
+    give(&house, COUNTS).await.unwrap();
+    assert_eq!(surveyed(&house).await, (20, 5), "and so does the first");
+    give(&house, "").await.unwrap();
+    assert_eq!(check(&house).await, None);
+
+    house.delete_collection(&house.name, true).await.unwrap();
+    assert_eq!(give(&house, COUNTS).await.unwrap().schema_check, None, "there were no records before");
 }
 
 pub async fn a_repetition_is_answered_whatever_the_schema_says(house: House) {

@@ -8,6 +8,7 @@ mod file;
 mod form;
 mod keys;
 mod list;
+mod surveys;
 mod sweep;
 mod tables;
 #[cfg(test)]
@@ -29,10 +30,10 @@ use uuid::Uuid;
 
 use self::{
     file::File,
-    tables::{BUILDING, DEFINITIONS, DROPPED, EXPIRIES, GRAVES, LIVE, NOTES, PLACES, RECORDS, UNINDEXED},
+    tables::{BUILDING, DEFINITIONS, DROPPED, EXPIRIES, GRAVES, LIVE, NOTES, PLACES, RECORDS, SURVEYS, UNINDEXED},
     writer::Writer,
 };
-use super::{Access, Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Swap, codec};
+use super::{Access, Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Survey, Swap, codec};
 
 /// A store in a folder. Only one process can have it open.
 pub struct Embedded {
@@ -163,6 +164,23 @@ impl Store for Embedded {
 
     async fn define(&self, expected: Option<Uuid>, definition: Definition) -> Result<Swap<Definition>> {
         self.writer.write(move |tables| tables.define(expected, definition)).await
+    }
+
+    async fn survey(&self, collection: Uuid, id: Uuid) -> Result<Option<Survey>> {
+        self.file.look(|transaction| surveys::find(&transaction.open_table(SURVEYS)?, collection, id))
+    }
+
+    async fn surveys(&self) -> Result<Vec<Arc<Definition>>> {
+        let definitions = self.definitions.read().unwrap_or_else(PoisonError::into_inner);
+        let surveyed = definitions.values().filter(|definition| definition.survey.is_some());
+        let surveyed: Vec<_> = surveyed.map(Arc::clone).collect();
+        drop(definitions);
+        self.file.look(|transaction| surveys::not_done(&transaction.open_table(SURVEYS)?, surveyed))
+    }
+
+    async fn note_survey(&self, collection: Uuid, expected: Option<&Survey>, survey: Survey) -> Result<Swap<Survey>> {
+        let expected = expected.cloned();
+        self.writer.write(move |tables| tables.note_survey(collection, expected.as_ref(), &survey)).await
     }
 
     async fn drop_collection(&self, definition: &Definition, force: bool) -> Result<Dropped> {

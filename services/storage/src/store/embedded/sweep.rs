@@ -34,6 +34,7 @@ fn clear_collection(tables: &mut Tables<'_>, uid: &[u8]) -> Result<bool, Error> 
         &mut tables.indexed,
         &mut tables.building,
         &mut tables.unindexed,
+        &mut tables.surveys,
         &mut tables.graves,
     ] {
         let mut removed = 0;

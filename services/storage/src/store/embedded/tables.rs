@@ -29,6 +29,8 @@ pub(super) const INDEXED: Bytewise = TableDefinition::new("indexed");
 pub(super) const BUILDING: Bytewise = TableDefinition::new("building");
 /// Indexes that were dropped and whose entries are still to be cleared away, by [`keys::of_index`].
 pub(super) const UNINDEXED: Bytewise = TableDefinition::new("unindexed");
+/// How far surveys are, by [`keys::pair`] of their collection and their own id.
+pub(super) const SURVEYS: Bytewise = TableDefinition::new("surveys");
 /// Soft rows by [`keys::by_id`].
 pub(super) const GRAVES: Bytewise = TableDefinition::new("graves");
 /// Uses of idempotency keys, by key.
@@ -58,6 +60,7 @@ pub(super) struct Tables<'t> {
     pub(super) indexed: Handle<'t>,
     pub(super) building: Handle<'t>,
     pub(super) unindexed: Handle<'t>,
+    pub(super) surveys: Handle<'t>,
     pub(super) graves: Handle<'t>,
     pub(super) notes: Handle<'t>,
     pub(super) expiries: Handle<'t>,
@@ -83,6 +86,7 @@ impl<'t> Tables<'t> {
             indexed: transaction.open_table(INDEXED)?,
             building: transaction.open_table(BUILDING)?,
             unindexed: transaction.open_table(UNINDEXED)?,
+            surveys: transaction.open_table(SURVEYS)?,
             graves: transaction.open_table(GRAVES)?,
             notes: transaction.open_table(NOTES)?,
             expiries: transaction.open_table(EXPIRIES)?,
@@ -179,6 +183,7 @@ impl<'t> Tables<'t> {
             return Ok(Ok(Swap::Stale(stored)));
         }
         self.reindex(stored.as_ref(), &mut definition)?;
+        self.forget_survey(stored.as_ref(), &definition)?;
         self.put_definition(definition)?;
         Ok(Ok(Swap::Applied))
     }

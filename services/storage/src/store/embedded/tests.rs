@@ -17,6 +17,7 @@ async fn define(store: &Embedded, name: &str) -> Definition {
         uid: Uuid::now_v7(),
         etag: Uuid::now_v7(),
         schema: Bytes::new(),
+        survey: None,
         indexes: Vec::new(),
         rules: Rules::default(),
         created_at: 1,

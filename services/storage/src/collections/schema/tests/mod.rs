@@ -231,3 +231,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn data_that_takes_too_many_steps_does_not_fit() {
+    let schema = compiled(r#"{"properties":{"a":{"items":{"type":"integer"}}}}"#);
+    let fits = |data: &str, steps| schema.fits(data.as_bytes(), steps);
+    assert!(fits(&list("1", 100), STEPS) && !fits(&list("1.5", 100), STEPS));
+    assert!(!fits(&list("1", 100), 50) && fits(&list("1", 5), 50));
+}
