@@ -4,13 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use integration::{Cassandra, eventually};
-use skep_proto::{Contract, Local, v1::*};
+use skep_proto::{Contract, Local, mutation, v1::*};
 use storage::store::cassandra::{Lifetime, Pace, Settings};
 use tokio::sync::Mutex;
 use tonic::Request;
 
 use super::{CHANGED, audit, built, define, paced};
 use crate::{
+    dividing::patiently,
     opened::{ALONE, serving, settings},
     tables::Tables,
 };
@@ -24,20 +25,20 @@ const STRIDE: u32 = 12;
 /// Deaths tried at the same time, each in a keyspace of its own.
 const AT_ONCE: usize = 3;
 
-async fn furnish(replica: &dyn Contract, parent: &str) -> anyhow::Result<()> {
+async fn furnish(replica: &dyn Contract, parent: &str) {
     for number in 0..RECORDS {
         let data = format!(r#"{{"n":{},"tags":["a",{number}]}}"#, number % 5);
         let record = Some(Record { data: data.into(), ..Default::default() });
-        let asked = CreateRecordRequest { parent: parent.into(), record, ..Default::default() };
-        replica.create_record(Request::new(asked)).await?;
+        let mutation_id = mutation::new().to_string();
+        let asked = CreateRecordRequest { parent: parent.into(), record, mutation_id, ..Default::default() };
+        patiently(async || replica.create_record(Request::new(asked.clone())).await).await;
     }
-    Ok(())
 }
 
 /// Writes that fill what was built, until it is cut.
 async fn fill(replica: &dyn Contract, parent: &str, tables: &Tables) -> anyhow::Result<()> {
     let is_cut = async || {
-        furnish(replica, parent).await.ok()?;
+        furnish(replica, parent).await;
         tables.leaves().await.ok()?.iter().any(|leaves| *leaves > 2).then_some(())
     };
     eventually("an index is cut", CHANGED, is_cut).await
@@ -47,7 +48,7 @@ async fn fill(replica: &dyn Contract, parent: &str, tables: &Tables) -> anyhow::
 async fn die_after(statements: u32, settings: &Settings, parent: &str) -> anyhow::Result<bool> {
     let before = paced(settings, PACE).await;
     define(&before, parent, &[]).await?;
-    furnish(&before, parent).await?;
+    furnish(&before, parent).await;
     drop(before);
     let tables = Tables::of(settings).await?;
     let lifetime = Lifetime::at(PACE);
@@ -73,7 +74,7 @@ async fn die_after(statements: u32, settings: &Settings, parent: &str) -> anyhow
     let shown = audit(&heir, parent, &filters, &["", "n", "updated_at"]).await?;
     anyhow::ensure!(shown > RECORDS, "{shown} after {statements}");
     let asked = DeleteCollectionRequest { name: parent.into(), force: true };
-    heir.delete_collection(Request::new(asked)).await?;
+    patiently(async || heir.delete_collection(Request::new(asked.clone())).await).await;
     Ok(done)
 }
 

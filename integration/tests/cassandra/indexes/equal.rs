@@ -14,7 +14,7 @@ use storage::{
 };
 use tonic::Request;
 
-use super::{asked, define, paced};
+use super::{asked, define, every, paced};
 use crate::opened::{self, ALONE};
 
 const PACE: Pace =
@@ -121,17 +121,15 @@ async fn every_filter_finds_the_same_on_both_stores_and_by_a_walk() -> anyhow::R
             write(store, parent, &format!("r{}", number * 31 % 150), data).await;
         }
     }
-    let all = [
-        walk::every(stores[0], asked(parent, "", "", 1000)).await?,
-        walk::every(stores[1], asked(parent, "", "", 1000)).await?,
-    ];
+    let all =
+        [every(stores[0], asked(parent, "", "", 1000)).await, every(stores[1], asked(parent, "", "", 1000)).await];
     let (mut shown, mut found_any) = (0, 0);
     for _ in 0..QUERIES {
         let filter = draw(&|runner| served_filter().new_tree(runner).unwrap().current());
         let order_by = draw(&|runner| order().new_tree(runner).unwrap().current().to_owned());
         let mut data = Vec::new();
         for (store, all) in stores.into_iter().zip(&all) {
-            let found = walk::every(store, asked(parent, &filter, &order_by, 20)).await?;
+            let found = every(store, asked(parent, &filter, &order_by, 20)).await;
             assert_eq!(found, walk::chosen(all.clone(), &filter, &order_by), "{filter} by {order_by:?}");
             data.push(found.into_iter().map(|record| (record.name, record.data)).collect::<Vec<_>>());
         }

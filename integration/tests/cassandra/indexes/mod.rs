@@ -18,7 +18,7 @@ use storage::{
 };
 use tonic::Request;
 
-use crate::opened::serving;
+use crate::{dividing::patiently, opened::serving};
 
 /// Far beyond what a change takes at the pace of a test.
 const CHANGED: Duration = Duration::from_mins(3);
@@ -33,7 +33,8 @@ async fn define(replica: &dyn Contract, name: &str, indexes: &[&str]) -> anyhow:
     let indexes = indexes.iter().map(|path| (*path).to_owned()).collect();
     let collection = Some(Collection { name: name.into(), indexes, ..Default::default() });
     let asked = UpdateCollectionRequest { collection, allow_missing: true, ..Default::default() };
-    Ok(replica.update_collection(Request::new(asked)).await?.collection.unwrap())
+    let answer = patiently(async || replica.update_collection(Request::new(asked.clone())).await).await;
+    Ok(answer.collection.unwrap())
 }
 
 /// Waits until a replica reads all indexes of a collection.
@@ -50,14 +51,19 @@ fn asked(parent: &str, filter: &str, order_by: &str, page_size: i32) -> ListReco
     ListRecordsRequest { parent, filter, order_by, page_size, ..Default::default() }
 }
 
+/// Every record that is asked for; on a machine with much to do a page can be asked for again.
+async fn every(replica: &dyn Contract, asked: ListRecordsRequest) -> Vec<Record> {
+    patiently(async || walk::every(replica, asked.clone()).await).await
+}
+
 /// Whether lists show what a walk does; how many records they showed.
 async fn audit(replica: &dyn Contract, parent: &str, filters: &[&str], orders: &[&str]) -> anyhow::Result<usize> {
-    let (all, mut shown) = (walk::every(replica, asked(parent, "", "", 1000)).await?, 0);
+    let (all, mut shown) = (every(replica, asked(parent, "", "", 1000)).await, 0);
     for filter in filters {
         for order_by in orders {
             let (walked, mut pages) = (walk::chosen(all.clone(), filter, order_by), Vec::new());
             for size in [1000, 7] {
-                pages = walk::every(replica, asked(parent, filter, order_by, size)).await?;
+                pages = every(replica, asked(parent, filter, order_by, size)).await;
                 anyhow::ensure!(
                     pages == walked,
                     "{filter:?} by {order_by:?} in pages of {size}: {pages:?}, not {walked:?}"

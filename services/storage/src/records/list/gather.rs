@@ -120,7 +120,7 @@ fn at_once(plan: &Plan, wanted: usize) -> Bounds {
 
 /// What is asked for, if it is so little that it can be sorted.
 async fn few(store: &dyn Store, collection: Uuid, plan: &Plan) -> Result<Option<Vec<(Position, Row)>>> {
-    let (mut found, mut left, mut bytes) = (Vec::new(), FEW, 0);
+    let (begun, mut found, mut left, mut bytes) = (Instant::now(), Vec::new(), FEW, 0);
     for lead in plan.few.iter().flatten() {
         let mut after = None;
         loop {
@@ -134,7 +134,7 @@ async fn few(store: &dyn Store, collection: Uuid, plan: &Plan) -> Result<Option<
                     found.push((plan.place(at, &row), row));
                 }
             }
-            if bytes > PAGE_BYTES {
+            if bytes > PAGE_BYTES || begun.elapsed() > TIME {
                 return Ok(None);
             }
             after = page.next;

@@ -53,11 +53,16 @@ impl Database {
     /// One step for each index that something is to be done for.
     async fn index_step(&self) -> Result<Left> {
         let works = self.works().await?;
-        self.keep_cut(&works).await?;
+        self.keep_cut(&works).await;
         let mut all = Left::Nothing;
         for of_one in works.chunk_by(|a, b| a.index == b.index) {
             let Some(newest) = of_one.iter().max_by_key(|work| work.since) else { continue };
-            match self.advance(newest).await? {
+            // One index that fails is in the way of no other.
+            let left = self.advance(newest).await.unwrap_or_else(|error| {
+                tracing::warn!(error.message = error.detail, index = %newest.index, "an index was not gone on with");
+                Left::Later
+            });
+            match left {
                 Left::Nothing => {
                     self.watched.forget(newest.index);
                     for work in of_one {
@@ -132,12 +137,14 @@ impl Database {
     /// Puts some entries of the leaves that are replaced into those that replace them.
     async fn copy_leaves(&self, map: &Map) -> Result<Map> {
         let mut span = Span::of(Vec::new(), vec![u8::MAX]);
+        // From the end: what comes to it meanwhile, as times do, is in the new leaves already.
         if let Some(copied) = &map.copied {
-            span.go_on(false, copied.clone());
+            span.go_on(true, copied.clone());
         }
         let shards = SHARDS.unsigned_abs() as usize;
-        for source in map.sources() {
-            let (noted, more) = self.noted_in(source.id, &span, false, STEP.records / shards).await?;
+        let sources: Vec<Uuid> = map.sources().map(|leaf| leaf.id).collect();
+        for source in sources.into_iter().rev() {
+            let (noted, more) = self.noted_in(source, &span, true, STEP.records / shards).await?;
             let Some(last) = noted.last().map(|noted| noted.at.clone()) else { continue };
             let copied = noted.iter().map(|Noted { at, stamp }| async move {
                 let (route, shard) = (route(at), place::shard(&at.id, SHARDS));

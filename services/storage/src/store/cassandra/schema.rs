@@ -65,7 +65,7 @@ const INDEXES: &[&str] = &[
      leaves frozen<list<frozen<tuple<blob, blob, uuid, tinyint>>>>, looked bigint, \
      copied frozen<tuple<blob, bigint, text>>, PRIMARY KEY (collection, field))",
     "CREATE TABLE IF NOT EXISTS index_work (realm text, field uuid, note uuid, collection uuid, name text, since bigint, \
-     PRIMARY KEY (realm, field, note))",
+     PRIMARY KEY (realm, field, note)) WITH gc_grace_seconds = 10800",
     "ALTER TABLE collections ADD IF NOT EXISTS retired frozen<list<frozen<tuple<uuid, text, bigint>>>>",
 ];
 

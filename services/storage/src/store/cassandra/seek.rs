@@ -77,6 +77,8 @@ impl Database {
         if descending {
             leaves.reverse();
         }
+        // A place that no entry told is none in a list that is merged of several.
+        let mut is_place = false;
         for leaf in leaves {
             loop {
                 let limit = page.limit(collection.weight(), SHARDS.unsigned_abs() as usize);
@@ -93,9 +95,9 @@ impl Database {
                     return Ok(page.ended());
                 }
                 if let Some(Noted { at, .. }) = noted.last() {
-                    here = Position { key: at.key[1..].to_vec(), ..at.clone() };
+                    (here, is_place) = (Position { key: at.key[1..].to_vec(), ..at.clone() }, true);
                 }
-                if begun.elapsed() > ENOUGH {
+                if is_place && begun.elapsed() > ENOUGH {
                     return Ok(page.unfinished(here));
                 }
                 let Some(more) = more else { break };
@@ -165,8 +167,8 @@ impl Database {
         let asked = partitions.into_iter().map(|((window, shard), wanted)| async move {
             let stored = self.rows::<Stored>(&self.statements.entry_some, (uid, window, shard, &wanted)).await?;
             let rows = stored.into_iter().map(Stored::named).collect::<Result<Vec<_>>>()?;
-            let at = |id: &str| wanted.iter().find(|(_, wanted)| *wanted == id).copied();
-            Ok::<_, Error>(rows.into_iter().filter_map(|(id, row)| Some((at(&id)?, row))).collect::<Vec<_>>())
+            let at = |id: &str, row: &Row| wanted.iter().find(|wanted| **wanted == (row.created_at, id)).copied();
+            Ok::<_, Error>(rows.into_iter().filter_map(|(id, row)| Some((at(&id, &row)?, row))).collect::<Vec<_>>())
         });
         Ok(try_join_all(asked).await?.into_iter().flatten().collect())
     }

@@ -39,19 +39,26 @@ const LEAVES: usize = 256;
 
 impl Database {
     /// Has leaves replaced that became full, or nearly empty.
-    pub(super) async fn keep_cut(&self, noted: &[Work]) -> Result<()> {
+    pub(super) async fn keep_cut(&self, noted: &[Work]) {
         let mut indexes = BTreeMap::<(String, Uuid), Vec<(Uuid, u64)>>::new();
         for (leaf, crowd) in self.crowding.due(self.full() / PART) {
             indexes.entry((crowd.collection, crowd.index)).or_default().push((leaf, crowd.entries));
         }
         for ((name, index), due) in indexes {
             let is_noted = noted.iter().any(|work| work.index == index && work.is_new());
-            match self.known.get(&name) {
-                Some(collection) => self.cut(&collection, index, due, is_noted).await?,
-                None => due.iter().for_each(|(leaf, _)| self.crowding.forget(*leaf)),
+            let cut = async {
+                if let Some(collection) = self.collection(&name).await? {
+                    return self.cut(&collection, index, &due, is_noted).await;
+                }
+                for (leaf, _) in &due {
+                    self.crowding.forget(*leaf);
+                }
+                Ok(())
+            };
+            if let Err(error) = cut.await {
+                tracing::warn!(error.message = error.detail, collection = name, index = %index, "an index was not cut");
             }
         }
-        Ok(())
     }
 
     /// Entries that fill a leaf.
@@ -60,15 +67,16 @@ impl Database {
     }
 
     /// Looks at leaves to which so much was written, and begins to replace those that need it, all in one change.
-    async fn cut(&self, collection: &Collection, index: Uuid, due: Vec<(Uuid, u64)>, is_noted: bool) -> Result<()> {
+    async fn cut(&self, collection: &Collection, index: Uuid, due: &[(Uuid, u64)], is_noted: bool) -> Result<()> {
         let uid = collection.definition.uid;
         let unchanged = || collection.maps.get(&index).map(|map| (**map).clone());
-        let Some(map) = self.map(uid, index).await?.or_else(unchanged) else { return Ok(()) };
-        let (due, gone): (Vec<_>, Vec<_>) =
-            due.into_iter().partition(|(leaf, _)| map.leaves.iter().any(|known| known.id == *leaf));
+        let map = self.map(uid, index).await?.or_else(unchanged);
+        let is_known = |leaf: Uuid| map.iter().flat_map(|map| &map.leaves).any(|known| known.id == leaf);
+        let (due, gone): (Vec<_>, Vec<_>) = due.iter().copied().partition(|(leaf, _)| is_known(*leaf));
         for (leaf, _) in gone {
             self.crowding.forget(leaf);
         }
+        let Some(map) = map else { return Ok(()) };
         let (mut next, mut replaced) = (map.clone(), Vec::new());
         if map.change().is_none() {
             for (leaf, written) in due {
@@ -84,7 +92,8 @@ impl Database {
             return Ok(());
         }
         // One change at a time; and whoever makes it may have died before it was noted.
-        if !is_noted && (!replaced.is_empty() || map.change().is_some()) {
+        let is_changing = !replaced.is_empty() || map.change().is_some();
+        if is_changing && !is_noted && !self.watched.noted_lately(index) {
             self.note_work(&collection.definition, index).await?;
         }
         if replaced.is_empty() {
@@ -108,7 +117,8 @@ impl Database {
     ) -> Result<(Vec<Uuid>, Vec<Vec<u8>>)> {
         let (entries, samples) = self.sampled(leaf, u64::MAX).await?;
         let full = self.full();
-        if entries > full || written > full {
+        // Most of what was written is gone; and others write too.
+        if entries > full || written > (entries + full) / 4 {
             let parts = usize::try_from(entries.div_ceil(full / 2)).unwrap_or(LEAVES).min(LEAVES);
             return Ok((vec![leaf], separators(&samples, parts)));
         }
@@ -116,18 +126,17 @@ impl Database {
         let Some(at) = live.iter().position(|id| *id == leaf).filter(|_| entries < full / SPARSE) else {
             return Ok((Vec::new(), Vec::new()));
         };
-        let mut run = vec![leaf];
-        for id in live[at + 1..].iter().take(RUN) {
-            if others.contains(id) || self.sampled(*id, full / SPARSE).await?.0 >= full / SPARSE {
-                break;
+        let (mut run, mut all) = (vec![leaf], entries);
+        let (before, after) = (live[..at].iter().rev().take(RUN), live[at + 1..].iter().take(RUN));
+        for side in [&mut before.copied() as &mut (dyn Iterator<Item = Uuid> + Send), &mut after.copied()] {
+            for id in side {
+                let (entries, _) = self.sampled(id, full / SPARSE).await?;
+                if others.contains(&id) || entries >= full / SPARSE || all + entries > full / 2 {
+                    break;
+                }
+                run.push(id);
+                all += entries;
             }
-            run.push(*id);
-        }
-        for id in live[..at].iter().rev().take(RUN) {
-            if others.contains(id) || self.sampled(*id, full / SPARSE).await?.0 >= full / SPARSE {
-                break;
-            }
-            run.push(*id);
         }
         Ok((if run.len() > 1 { run } else { Vec::new() }, Vec::new()))
     }

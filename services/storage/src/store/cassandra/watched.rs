@@ -38,6 +38,8 @@ impl Default for Pace {
 #[derive(Default)]
 pub(super) struct Watched {
     changes: Mutex<HashMap<Uuid, Seen>>,
+    /// Of an index, when this process noted last that something is to be done for it.
+    notes: Mutex<HashMap<Uuid, Instant>>,
     /// Something is to be done.
     pub(super) noted: Notify,
 }
@@ -64,6 +66,15 @@ impl Watched {
         }
         let (since, is_ours) = seen.since;
         (seen.begun.elapsed(), (!is_ours && map.version.is_some()).then(|| since.elapsed()))
+    }
+
+    /// Whether this process noted it within half a minute; if not, it is about to.
+    pub(super) fn noted_lately(&self, index: Uuid) -> bool {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.retain(|_, noted| noted.elapsed() < Duration::from_secs(30));
+        let is_new = !notes.contains_key(&index);
+        notes.entry(index).or_insert_with(Instant::now);
+        !is_new
     }
 
     pub(super) fn made(&self, index: Uuid, version: Uuid) {

@@ -7,7 +7,7 @@ use super::{database::Database, definitions::REALM, known::Collection};
 use crate::store::{Definition, Result};
 
 /// Notes that are read at once.
-const SLICE: i32 = 100;
+const SLICE: i32 = 1000;
 
 /// A note.
 #[derive(Debug)]
