@@ -22,7 +22,8 @@ use crate::{
     crud::{NOTES, create_as, define},
 };
 
-const WELL_BOUND: Duration = Duration::from_secs(1);
+/// Whoever waits for a patch waits longer; a busy machine alone takes half of it now and then.
+const WELL_BOUND: Duration = Duration::from_secs(3);
 /// Far above what such a process needs, far below what any of these inputs would take if it were let.
 const MEMORY_BOUND: u64 = 384 * 1024 * 1024;
 
@@ -35,7 +36,7 @@ async fn victim() -> anyhow::Result<(Process, Rest)> {
     Ok((skep, rest))
 }
 
-/// The process lives, answers within a second, and has stayed within its memory.
+/// The process lives, answers within three seconds, and has stayed within its memory.
 async fn is_well(skep: &mut Process) -> Outcome {
     ensure!(skep.is_alive(), "the process has ended");
     serves(&skep.http("rest")?).await?;
@@ -47,7 +48,8 @@ async fn is_well(skep: &mut Process) -> Outcome {
 }
 
 async fn serves(rest: &Rest) -> Outcome {
-    let answer = timeout(WELL_BOUND, rest.get(NOTES).into_future()).await.context("no answer within a second")??;
+    let answer =
+        timeout(WELL_BOUND, rest.get(NOTES).into_future()).await.context("no answer within three seconds")??;
     answer.expect(200);
     Ok(())
 }
