@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use integration::{Process, Program};
 use serde_json::json;
 
@@ -15,7 +15,6 @@ use crate::{
 const SMALL: usize = 1_000;
 /// Operations of a batch.
 const BATCH: usize = 100;
-const RECORDS: &str = "/v1/collections/reviews/records";
 /// Each finds more than a page in the small collection.
 const QUERIES: [(&str, &str); 6] = [
     ("newest", ""),
@@ -26,62 +25,66 @@ const QUERIES: [(&str, &str); 6] = [
     ("by updated_at desc", "&order_by=updated_at%20desc"),
 ];
 
+/// Of the embedded store.
 pub(crate) fn run(plan: Plan, large: usize) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(compare(plan, large))
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let skep = Program::skep()?.start().await?;
+        compare(&skep, &[skep.id()?], plan, large).await
+    })
 }
 
-async fn compare(plan: Plan, large: usize) -> anyhow::Result<()> {
-    let houses = [house(SMALL).await?, house(large).await?];
+/// Fills two collections behind `gate`, and asks for pages of both; `processes` are those that answer.
+pub(crate) async fn compare(gate: &Process, processes: &[u32], plan: Plan, large: usize) -> anyhow::Result<()> {
+    for number in [SMALL, large] {
+        fill(gate, number).await?;
+    }
     for (query, parameters) in QUERIES {
-        let mut cases = [SMALL, large].map(|number| Case::new(format!("of {number}")));
+        let mut cases = [SMALL, large].map(|number| (number, Case::new(format!("of {number}"))));
         for round in 0..=plan.rounds {
             progress(format_args!("{query}, round {round} of {}", plan.rounds));
-            for (skep, case) in houses.iter().zip(&mut cases) {
-                let ask = move |_, _| Ask {
-                    method: "GET",
-                    path: format!("{RECORDS}?page_size=30{parameters}"),
-                    body: String::new(),
-                };
-                let before = compare::cpu(&[skep.id()?])?;
-                let outcome = load::run(skep.door("rest")?, plan.connections, plan.time, false, ask).await?;
+            for (number, case) in &mut cases {
+                let path = format!("{}?page_size=30{parameters}", records(*number));
+                let ask = move |_, _| Ask { method: "GET", path: path.clone(), body: String::new() };
+                let before = compare::cpu(processes)?;
+                let outcome = load::run(gate.door("rest")?, plan.connections, plan.time, false, ask).await?;
                 ensure!(outcome.failed == 0, "{} requests failed", outcome.failed);
                 if round > 0 {
-                    let cpu = compare::cpu(&[skep.id()?])? - before;
+                    let cpu = compare::cpu(processes)? - before;
                     case.rounds.push(Round { outcome, cpu, ..Round::default() });
                 }
             }
         }
-        table(&format!("{query}, {} connections", plan.connections), &cases);
+        table(&format!("{query}, {} connections", plan.connections), &cases.map(|(_, case)| case));
     }
     Ok(())
 }
 
-/// A store with so many reviews, by ten authors.
-async fn house(number: usize) -> anyhow::Result<Process> {
-    let skep = Program::skep()?.start().await?;
+fn records(number: usize) -> String {
+    format!("/v1/collections/reviews-{number}/records")
+}
+
+/// A collection of so many reviews, by ten authors.
+async fn fill(gate: &Process, number: usize) -> anyhow::Result<()> {
     let everyone = json!({"list": "true", "create": "true"});
     let definition = json!({"indexes": ["author", "rating"], "rules": everyone});
-    skep.http("rest")?.administrator().await?.put("/v1/collections/reviews").json(definition).await?.expect(201);
-    let (address, mut made) = (skep.door("rest")?, 0);
+    let path = format!("/v1/collections/reviews-{number}");
+    gate.http("rest")?.administrator().await?.put(&path).json(definition).await?.expect(201);
+    let (path, mut made) = (format!("{}:batch", records(number)), 0);
     while made < number {
         progress(format_args!("{made} of {number} records"));
+        let path = path.clone();
         let batch = move |connection: usize, n: usize| {
             let operations: Vec<_> = (0..BATCH).map(|at| operation(made + (connection + n * 8) * BATCH + at)).collect();
-            Ask {
-                method: "POST",
-                path: format!("{RECORDS}:batch"),
-                body: json!({"operations": operations}).to_string(),
-            }
+            Ask { method: "POST", path: path.clone(), body: json!({"operations": operations}).to_string() }
         };
         let (connections, time) =
             if number <= SMALL { (1, Duration::from_millis(1)) } else { (8, Duration::from_secs(2)) };
-        let outcome = load::run(address, connections, time, true, batch).await?;
+        let outcome = load::run(gate.door("rest")?, connections, time, true, batch).await?;
         ensure!(outcome.failed == 0, "{} batches failed", outcome.failed);
-        let body = String::from_utf8_lossy(outcome.bodies.first().context("no batch was answered")?).into_owned();
-        ensure!(body.contains("\"status\":201"), "nothing was made: {body}");
-        made += outcome.taken.len() * BATCH;
+        let created = outcome.bodies.iter().map(|body| String::from_utf8_lossy(body).matches("\"status\":201").count());
+        made += created.sum::<usize>();
     }
-    Ok(skep)
+    Ok(())
 }
 
 fn operation(n: usize) -> serde_json::Value {

@@ -14,10 +14,10 @@ use std::{env, ops::Range, process, time::Duration};
 
 use anyhow::{Context, ensure};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use integration::{Cassandra, CassandraOptions};
+use integration::{Cassandra, CassandraOptions, House, Program};
 
 use self::bare::Rows;
-use crate::compare::progress;
+use crate::{compare::progress, measure};
 
 const ABOUT: &str = "Measures the store on Cassandra, on three nodes that it starts (or those of CASSANDRA_HOSTS)";
 const AFTER: &str = "Every measurement is repeated round by round beside the others of its table, after a round that \
@@ -71,6 +71,7 @@ pub(crate) fn command() -> Command {
         .arg(number("bytes", "1000", "Bytes of a record's data"))
         .subcommand(part("chain", "Create and get through gate and storage, beside a bare axum, tonic, driver chain"))
         .subcommand(part("updates", "Updates of a thousand records, beside updates of one"))
+        .subcommand(part("queries", "Pages that indexes serve, of 1,000 records beside those of many"))
         .subcommand(part("models", "Create, update, page: entries with heads, beside buckets that hold the records"))
         .subcommand(part("owners", "Creates with an owner, and pages of what one owns, beside those without"))
         .subcommand(part("rows", "Bytes that a record takes in its partition"))
@@ -129,12 +130,21 @@ pub(crate) fn run(asked: &ArgMatches) -> anyhow::Result<()> {
         match part {
             "chain" => chain::creates_and_gets(cluster, plan).await,
             "updates" => chain::updates(cluster, plan).await,
+            "queries" => queries(cluster, plan).await,
             "models" => models::measure(cluster, plan).await,
             "owners" => owners::measure(cluster, plan).await,
             "rows" => rows::measure(cluster, plan).await,
             _ => pages::measure(cluster, plan).await,
         }
     })
+}
+
+async fn queries(cluster: &Cassandra, plan: Plan) -> anyhow::Result<()> {
+    let opened = driver::open(cluster, "info").await?;
+    let gate = Program::gate(&opened.storage, House::token())?.start().await?;
+    let Plan { connections, time, rounds, .. } = plan;
+    let processes = [gate.id()?, opened.storage.id()?];
+    crate::queries::compare(&gate, &processes, measure::Plan { connections, time, rounds }, plan.records).await
 }
 
 /// Moves this process to some of the cores, and with it whatever it starts from then on.

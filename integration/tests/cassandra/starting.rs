@@ -9,7 +9,7 @@ use crate::opened::ALONE;
 /// Within which a storage is ready once its cluster can be reached, or says why it is not.
 const FOLLOWED: Duration = Duration::from_secs(10);
 /// The schema of a new keyspace, on a slow machine.
-const MIGRATED: Duration = Duration::from_mins(1);
+const MIGRATED: Duration = Duration::from_mins(3);
 
 /// The reasons that a storage has logged for waiting.
 fn reasons(storage: &Process) -> Vec<String> {

@@ -171,11 +171,19 @@ impl Subject {
 
     async fn found_by(&self, replica: &dyn Contract, filter: String, order_by: &str) -> Option<Record> {
         let (parent, order_by) = (self.parent.clone(), order_by.to_owned());
-        let asked = ListRecordsRequest { parent, page_size: 1000, filter, order_by, ..Default::default() };
-        let page = replica.list_records(Request::new(asked)).await.unwrap();
-        assert!(page.next_page_token.is_empty());
+        let mut asked = ListRecordsRequest { parent, page_size: 1000, filter, order_by, ..Default::default() };
+        let mut records = Vec::new();
+        // On a busy machine a page is over before its list is.
+        loop {
+            let page = replica.list_records(Request::new(asked.clone())).await.unwrap();
+            records.extend(page.records);
+            asked.page_token = page.next_page_token;
+            if asked.page_token.is_empty() {
+                break;
+            }
+        }
         let mark = format!(r#""of":"{}""#, self.mark);
-        let mut ours = page.records.into_iter().filter(|record| str::from_utf8(&record.data).unwrap().contains(&mark));
+        let mut ours = records.into_iter().filter(|record| str::from_utf8(&record.data).unwrap().contains(&mark));
         let found = ours.next();
         assert_eq!(ours.next(), None, "listed twice");
         found
