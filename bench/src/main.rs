@@ -1,6 +1,7 @@
 //! `bench`: Skep beside a bare axum echo, in turn, on the same machine. Ratios, not promises.
 
 mod cassandra;
+mod channel;
 mod compare;
 mod echo;
 mod load;
@@ -32,6 +33,11 @@ fn main() -> ExitCode {
                 .args(&numbers),
         )
         .subcommand(
+            Command::new("channel")
+                .about("Measures the gate's balanced way to storage beside a plain channel of tonic")
+                .args(&numbers),
+        )
+        .subcommand(
             Command::new("queries")
                 .about("Measures pages that indexes serve, of 1,000 records beside those of many")
                 .args(&numbers)
@@ -43,6 +49,7 @@ fn main() -> ExitCode {
     let outcome = match asked.subcommand() {
         Some(("echo", _)) => echo::serve(),
         Some(("sign-in", asked)) => sign_in::run(plan(asked)),
+        Some(("channel", asked)) => channel::run(plan(asked)),
         Some(("queries", asked)) => {
             let large = asked.get_one::<u64>("records").copied().unwrap_or_default();
             queries::run(plan(asked), usize::try_from(large).unwrap_or(usize::MAX))

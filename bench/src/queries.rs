@@ -88,6 +88,6 @@ async fn fill(gate: &Process, number: usize) -> anyhow::Result<()> {
 }
 
 fn operation(n: usize) -> serde_json::Value {
-    let data = json!({"author": format!("a{}", n % 10), "rating": n / 10 % 100, "text": format!("The bees were kind to me today, number {n}.")});
+    let data = json!({"author": format!("a{}", n % 10), "rating": n / 10 * 37 % 100, "text": format!("The bees were kind to me today, number {n}.")});
     json!({"create": {"data": data}})
 }

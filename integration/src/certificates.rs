@@ -8,16 +8,19 @@ use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyP
 
 /// What servers under TLS show, and what their clients trust, as PEM files.
 #[derive(Debug)]
-pub(crate) struct Certificates {
+pub struct Certificates {
     /// The servers' key with its certificate.
-    pub(crate) keystore: PathBuf,
+    pub keystore: PathBuf,
     /// The authority that signed it.
-    pub(crate) authority: PathBuf,
+    pub authority: PathBuf,
 }
 
 impl Certificates {
-    /// One certificate for all `addresses`, signed by an authority made for it.
-    pub(crate) fn make(folder: &Path, addresses: impl IntoIterator<Item = IpAddr>) -> anyhow::Result<Self> {
+    /// One certificate for all `addresses`, signed by an authority made for it; in place of those that are in the folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn make(folder: &Path, addresses: impl IntoIterator<Item = IpAddr>) -> anyhow::Result<Self> {
         let (issuer, authority) = authority()?;
 
         let key = KeyPair::generate()?;

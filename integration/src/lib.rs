@@ -20,6 +20,7 @@ mod wait;
 
 pub use browser::{Browser, Element};
 pub use cassandra::{Cassandra, CassandraNode, CassandraOptions};
+pub use certificates::Certificates;
 pub use chaos::ChaosProxy;
 pub use house::House;
 pub use logs::Logs;

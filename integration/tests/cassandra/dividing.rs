@@ -22,6 +22,10 @@ pub(crate) const MONTH: i64 = 30 * 86_400 * SECOND;
 const PROCESSES: usize = 16;
 /// Looked for every five seconds.
 const DIVIDED: Duration = Duration::from_secs(30);
+/// Within which a turn is over, with room.
+const TURN: Duration = Duration::from_secs(30);
+/// How far ahead a regime begins.
+const AHEAD: i64 = 120 * SECOND;
 /// Far beyond what a page may take that finds nothing but emptied windows.
 pub(crate) const ENOUGH: Duration = Duration::from_secs(5);
 
@@ -181,23 +185,29 @@ async fn a_redefinition_that_comes_late_leaves_it_divided() -> anyhow::Result<()
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_division_that_comes_late_leaves_it_as_another_has_divided_it() -> anyhow::Result<()> {
-    let _guard = ALONE.read().await;
-    let (settings, _, tables) = defined("contended").await;
+/// A collection that is full, whose only writer stands before it notices, and lives that long.
+async fn full(name: &str) -> anyhow::Result<(Local<Engine>, Tables, Lifetime)> {
+    let (settings, _, tables) = defined(name).await;
     let lifetime = Lifetime::default();
     let slow = Local::new(opened::serving(CassandraStore::open_for(settings, lifetime.clone())?).await?);
     let data = format!("{{\"text\": \"{}\"}}", "x".repeat(500_000));
     for _ in 0..10 {
-        create(&slow, "collections/contended", mutation::now(), &data).await;
+        create(&slow, &format!("collections/{name}"), mutation::now(), &data).await;
     }
     // It is about to read who writes there; then they are so many that it is full.
     lifetime.ends_after(0);
     lifetime.ended().await;
     let &(collection, window) = tables.windows().await?.first().unwrap();
     tables.note(collection, std::iter::repeat_n(window, PROCESSES)).await?;
-    // It stops again before it writes what follows, and what it writes loses its answer.
-    lifetime.ends_after(0);
+    Ok((slow, tables, lifetime))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_division_that_comes_late_leaves_it_as_another_has_divided_it() -> anyhow::Result<()> {
+    let _guard = ALONE.read().await;
+    let (_slow, tables, lifetime) = full("contended").await?;
+    // It is its turn, and it stops before it writes what follows, which then loses its answer.
+    lifetime.ends_after(1);
     lifetime.ended().await;
     let regimes = [(i64::MIN, MONTH, 4), (1, SECOND, 4)];
     tables.divide("contended", &regimes).await?;
@@ -205,5 +215,22 @@ async fn a_division_that_comes_late_leaves_it_as_another_has_divided_it() -> any
     lifetime.ends_after(u32::MAX);
     eventually("it was written or refused", DIVIDED, async || lifetime.has_lost().then_some(())).await?;
     assert_eq!(tables.regimes("contended").await?, regimes);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_division_whose_turn_is_over_is_reckoned_anew() -> anyhow::Result<()> {
+    let _guard = ALONE.read().await;
+    let (_slow, tables, lifetime) = full("stopped").await?;
+    lifetime.ends_after(1);
+    lifetime.ended().await;
+    assert!(tables.is_being_divided("stopped").await?);
+    let over = async || tables.is_being_divided("stopped").await.is_ok_and(|is| !is).then_some(());
+    eventually("its turn is over", TURN, over).await?;
+    let goes_on = mutation::now();
+    lifetime.ends_after(u32::MAX);
+    let divided = async || tables.regimes("stopped").await.ok().filter(|regimes| regimes.len() > 1);
+    let regimes = eventually("it is divided", DIVIDED, divided).await?;
+    assert!(regimes[1].0 >= goes_on + AHEAD, "{} s ahead", (regimes[1].0 - goes_on) / SECOND);
     Ok(())
 }

@@ -69,6 +69,13 @@ impl Tables {
         Ok(rows.single_row::<(Vec<Regime>,)>()?.0)
     }
 
+    /// Whether it is somebody's turn to divide it.
+    pub(crate) async fn is_being_divided(&self, name: &str) -> anyhow::Result<bool> {
+        let text = "SELECT dividing FROM collections WHERE realm = 'all' AND name = ?";
+        let rows = self.0.query_unpaged(text, (name,)).await?.into_rows_result()?;
+        Ok(rows.single_row::<(Option<Uuid>,)>()?.0.is_some())
+    }
+
     /// As if a record with a head had been made then, and its writer had died before its entry was there.
     pub(crate) async fn antedate(&self, id: &str, created_at: i64) -> anyhow::Result<()> {
         let collection = self.collection_of(id).await?;

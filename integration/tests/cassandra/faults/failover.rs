@@ -162,15 +162,7 @@ async fn storages_replaced(table: &mut Table, houses: &mut Houses) -> anyhow::Re
             houses.add(1).await
         })
         .await?;
-    houses
-        .row(table, "storages restarted in turn", AT_ONCE, async |houses| {
-            for storage in &mut houses.storages {
-                anyhow::ensure!(storage.terminate().await?.success());
-                storage.restart().await?;
-            }
-            Ok(())
-        })
-        .await
+    houses.row(table, "storages restarted in turn", AT_ONCE, async |houses| in_turn(&mut houses.storages).await).await
 }
 
 /// Clients are told in time, and served as soon as there is a storage.
@@ -205,30 +197,33 @@ async fn gates_hurt(table: &mut Table, houses: &mut Houses) -> anyhow::Result<()
             houses.gates[0].restart().await
         })
         .await?;
-    houses
-        .row(table, "gates restarted in turn", ELSEWHERE, async |houses| {
-            for gate in &mut houses.gates {
-                anyhow::ensure!(gate.terminate().await?.success());
-                gate.restart().await?;
-            }
-            Ok(())
-        })
-        .await
+    houses.row(table, "gates restarted in turn", ELSEWHERE, async |houses| in_turn(&mut houses.gates).await).await
 }
 
+/// What is restarted meets what is dead.
 async fn stores_hurt(table: &mut Table, houses: &mut Houses) -> anyhow::Result<()> {
     houses
-        .row(table, "Redis killed", AT_ONCE, async |houses| {
+        .row(table, "gates restarted, Redis killed", ELSEWHERE, async |houses| {
             houses.redis.kill().await?;
+            in_turn(&mut houses.gates).await?;
             sleep(LASTS).await;
             Ok(())
         })
         .await?;
     houses
-        .row(table, "and one node killed", AT_ONCE, async |houses| {
+        .row(table, "storages restarted, one node killed", AT_ONCE, async |houses| {
             houses.cluster.nodes()[0].kill().await?;
+            in_turn(&mut houses.storages).await?;
             sleep(LASTS).await;
             Ok(())
         })
         .await
+}
+
+async fn in_turn(processes: &mut [Process]) -> anyhow::Result<()> {
+    for process in processes {
+        anyhow::ensure!(process.terminate().await?.success());
+        process.restart().await?;
+    }
+    Ok(())
 }

@@ -5,3 +5,4 @@ mod doors;
 mod logs;
 mod settings;
 mod stop;
+mod tls;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use skep_proto::mutation;
+use uuid::Uuid;
 
 use super::{
     database::{Database, Outcome},
@@ -14,6 +15,8 @@ use crate::store::Result;
 
 /// How often it is looked whether a window is full.
 const EVERY: Duration = Duration::from_secs(5);
+/// For how long a turn lasts, in seconds: who stops in the middle of it divides nothing when it goes on.
+const TURN_SECONDS: i32 = 10;
 /// More processes than write to a collection; how many did is asked only when that many would matter.
 const PROCESSES: u64 = 16;
 
@@ -37,8 +40,8 @@ impl Database {
 
     /// Appends the next regime if what all processes together do demands it.
     async fn divide(&self, collection: &Collection, observed: &Observed) -> Result<()> {
-        let (regimes, now, uid) = (&collection.regimes, mutation::now(), collection.definition.uid);
-        let due = |processes| regimes.next(now, &observed.times(processes));
+        let (regimes, uid) = (&collection.regimes, collection.definition.uid);
+        let due = |processes| regimes.next(mutation::now(), &observed.times(processes));
         let watched = observed.watched.1 >= regimes.patience();
         if due(PROCESSES).is_none() && !watched {
             return Ok(());
@@ -49,12 +52,22 @@ impl Database {
         if watched {
             self.filling.watch_anew(uid);
         }
-        let Some(next) = due(processes) else { return Ok(()) };
+        if due(processes).is_none() {
+            return Ok(());
+        }
         let (name, etag) = (&collection.definition.name, collection.definition.etag);
+        let _alone = self.known.turn().await;
+        let turn = Uuid::now_v7();
+        let values = (TURN_SECONDS, turn, REALM, name, etag, &regimes.0);
+        if self.conditional(&self.statements.definition_turn, values).await? != Outcome::Applied {
+            self.known.forget(name);
+            return Ok(());
+        }
+        // When it begins is reckoned within the turn.
+        let Some(next) = due(processes) else { return Ok(()) };
         let divided: Vec<_> = regimes.0.iter().copied().chain([next]).collect();
-        let _turn = self.known.turn().await;
-        let outcome =
-            self.conditional(&self.statements.definition_divide, (divided, REALM, name, etag, &regimes.0)).await?;
+        let values = (divided, REALM, name, etag, &regimes.0, turn);
+        let outcome = self.conditional(&self.statements.definition_divide, values).await?;
         // Refused: somebody else did it, or changed the definition. Unknown: looked at again as it will be read.
         self.known.forget(name);
         if outcome == Outcome::Applied {

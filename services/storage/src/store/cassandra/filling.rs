@@ -26,9 +26,9 @@ const FULL: u64 = 16 * 1024 * 1024;
 /// is full, and its deletions are no wall to lists.
 const RECORD: u64 = 2048;
 /// How far ahead a regime begins, in microseconds: beyond the minute by which an id may be ahead of our clock, the half
-/// minute for which a coordinator may stop and go on, and the lease on definitions. So everybody knows it before the
-/// first record can belong to it.
-const AHEAD: i64 = 100 * SECOND;
+/// minute for which a coordinator may stop and go on, the turn of who divides, and the lease on definitions. So everybody
+/// knows it before the first record can belong to it.
+const AHEAD: i64 = 120 * SECOND;
 /// How long a rate is watched, at first, before windows become longer; each regime that was doubles it.
 const WATCHED: Duration = Duration::from_mins(10);
 const WATCHED_MOST: Duration = Duration::from_hours(7 * 24);

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// What each version adds to the one before. Never changed once released; each may be made twice.
-const MIGRATIONS: &[&[&str]] = &[RECORDS, ACCOUNTS, OWNERS, INDEXES, SURVEYS];
+const MIGRATIONS: &[&[&str]] = &[RECORDS, ACCOUNTS, OWNERS, INDEXES, SURVEYS, TURNS];
 
 const RECORDS: &[&str] = &[
     // Leveled, because a get asks one partition and an update leaves an older copy in another file: a read finds
@@ -75,6 +75,9 @@ const SURVEYS: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS survey_work (realm text, survey uuid, collection uuid, name text, since bigint, \
      PRIMARY KEY (realm, survey))",
 ];
+
+/// Whose turn it is to divide a collection.
+const TURNS: &[&str] = &["ALTER TABLE collections ADD IF NOT EXISTS dividing uuid"];
 
 /// A holder that died is waited for no longer.
 const HELD_SECONDS: i32 = 60;

@@ -101,7 +101,8 @@ statements! {
     definition_settle: serial, "SELECT definition, regimes, closing, retired FROM collections WHERE realm = ? AND name = ?";
     definition_slice: repeatable, "SELECT definition, regimes, closing, retired FROM collections WHERE realm = ? AND name > ? LIMIT ?";
     definition_swap: conditional, "UPDATE collections SET etag = ?, definition = ?, regimes = ?, retired = ?, closing = null WHERE realm = ? AND name = ? IF etag = ? AND regimes = ?";
-    definition_divide: conditional, "UPDATE collections SET regimes = ? WHERE realm = ? AND name = ? IF etag = ? AND regimes = ? AND closing = null";
+    definition_turn: conditional, "UPDATE collections USING TTL ? SET dividing = ? WHERE realm = ? AND name = ? IF etag = ? AND regimes = ? AND closing = null";
+    definition_divide: conditional, "UPDATE collections SET regimes = ? WHERE realm = ? AND name = ? IF etag = ? AND regimes = ? AND closing = null AND dividing = ?";
     definition_close: conditional, "UPDATE collections SET closing = ? WHERE realm = ? AND name = ? IF etag = ? AND closing = ?";
     definition_drop: conditional, "DELETE FROM collections WHERE realm = ? AND name = ? IF etag = ? AND regimes = ? AND closing = ?";
 
