@@ -32,8 +32,8 @@ async fn compare(plan: Plan) -> anyhow::Result<()> {
     };
     let address = storage.door("grpc")?;
 
-    let plain = Channel::from_shared(format!("http://{address}"))?.tcp_nodelay(true).connect().await?;
-    let plain = RecordServiceClient::new(plain);
+    let channel = Channel::from_shared(format!("http://{address}"))?.tcp_nodelay(true).connect().await?;
+    let client = RecordServiceClient::new(channel);
     let bearer: AsciiMetadataValue = format!("Bearer {}", House::token()).parse()?;
     let port = NonZeroU16::MIN;
     let storages = remote::Storages::parse(&address.to_string(), port).context("the address of storage")?;
@@ -50,12 +50,16 @@ async fn compare(plan: Plan) -> anyhow::Result<()> {
                 let work = async |_| {
                     let mut asked = asked();
                     asked.metadata_mut().insert("authorization", bearer.clone());
-                    plain.clone().get_record(asked).await?;
+                    client.clone().get_record(asked).await?;
                     Ok(())
                 };
                 repeat(plan.connections, plan.time, work).await
             } else {
-                repeat(plan.connections, plan.time, async |_| Ok(drop(balanced.get_record(asked()).await?))).await
+                let work = async |_| {
+                    balanced.get_record(asked()).await?;
+                    Ok(())
+                };
+                repeat(plan.connections, plan.time, work).await
             };
             if round > 0 {
                 case.rounds.push(Round { outcome, cpu: compare::cpu(&[process::id()])? - before, ..Round::default() });
