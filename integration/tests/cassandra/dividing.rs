@@ -20,10 +20,10 @@ pub(crate) const SECOND: i64 = 1_000_000;
 pub(crate) const MONTH: i64 = 30 * 86_400 * SECOND;
 /// Of how many processes the notes are that make a window full of what one put there: 64 MiB of all together.
 const PROCESSES: usize = 16;
-/// Looked for every five seconds.
-const DIVIDED: Duration = Duration::from_secs(30);
+/// Looked for every five seconds; on a slow machine.
+const DIVIDED: Duration = Duration::from_mins(1);
 /// Within which a turn is over, with room.
-const TURN: Duration = Duration::from_secs(30);
+const TURN: Duration = Duration::from_mins(1);
 /// How far ahead a regime begins.
 const AHEAD: i64 = 120 * SECOND;
 /// Far beyond what a page may take that finds nothing but emptied windows.
