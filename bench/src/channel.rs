@@ -1,6 +1,6 @@
 //! The gate's way to storage beside a plain channel of tonic: what balancing costs the one who calls.
 
-use std::{num::NonZeroU16, process};
+use std::process;
 
 use anyhow::Context;
 use gate::backend::{Backend, remote};
@@ -35,10 +35,8 @@ async fn compare(plan: Plan) -> anyhow::Result<()> {
     let channel = Channel::from_shared(format!("http://{address}"))?.tcp_nodelay(true).connect().await?;
     let client = RecordServiceClient::new(channel);
     let bearer: AsciiMetadataValue = format!("Bearer {}", House::token()).parse()?;
-    let port = NonZeroU16::MIN;
-    let storages = remote::Storages::parse(&address.to_string(), port).context("the address of storage")?;
     let internal = Internal { token: Some(House::token().to_owned().into()), tls: None };
-    let balanced = remote::connect(storages, &internal)?;
+    let balanced = remote::connect(address.into(), &internal)?;
 
     let asked = || Request::new(GetRecordRequest { name: name.clone() });
     let mut cases = ["plain channel", "the gate's"].map(Case::new);
