@@ -203,6 +203,13 @@ async fn gates_hurt(table: &mut Table, houses: &mut Houses) -> anyhow::Result<()
 /// What is restarted meets what is dead.
 async fn stores_hurt(table: &mut Table, houses: &mut Houses) -> anyhow::Result<()> {
     houses
+        .row(table, "Redis killed", AT_ONCE, async |houses| {
+            houses.redis.kill().await?;
+            sleep(LASTS).await;
+            houses.redis.restart().await
+        })
+        .await?;
+    houses
         .row(table, "gates restarted, Redis killed", ELSEWHERE, async |houses| {
             houses.redis.kill().await?;
             in_turn(&mut houses.gates).await?;
