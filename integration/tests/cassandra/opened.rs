@@ -11,6 +11,8 @@ use tokio::sync::{OnceCell, RwLock};
 pub(crate) static ALONE: RwLock<()> = RwLock::const_new(());
 /// Three migrations at once on two cores, at worst, after a minute in which a dead replica holds their lock.
 const CONNECTED: Duration = Duration::from_mins(4);
+/// How long the nodes may be too busy for one step of what goes on in the background.
+const SWEPT: Duration = Duration::from_mins(1);
 
 /// What storage would read from the environment.
 pub(crate) fn settings(variables: &BTreeMap<&'static str, String>, keyspace: &str) -> Settings {
@@ -47,4 +49,10 @@ pub(crate) async fn shared_settings() -> Settings {
 /// A replica there.
 pub(crate) async fn shared() -> Arc<Engine> {
     replica(shared_settings().await).await.unwrap()
+}
+
+/// One step of what goes on in the background; asked for again where the nodes do not answer, as storage does. `true` if
+/// more is left to do now.
+pub(crate) async fn sweep(engine: &Engine) -> anyhow::Result<bool> {
+    eventually("a sweep", SWEPT, async || engine.sweep().await.ok()).await
 }

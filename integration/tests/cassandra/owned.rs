@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     dividing::{ENOUGH, MONTH, SECOND, another, defined, named_at, patiently},
-    opened::{ALONE, replica, serving},
+    opened::{ALONE, replica, serving, sweep},
     tables::Tables,
 };
 
@@ -185,7 +185,7 @@ async fn nothing_is_left_of_the_lists_of_a_dropped_collection() -> anyhow::Resul
     let asked = DeleteCollectionRequest { name: parent.into(), force: true };
     replica.delete_collection(Request::new(asked)).await?;
     tables.age(tables.dropped().await?["left"]).await?;
-    while engine.sweep().await? {}
+    while sweep(&engine).await? {}
     for table in ["windows", "owned", "owners"] {
         assert_eq!(tables.count(table).await?, 0, "{table}");
     }

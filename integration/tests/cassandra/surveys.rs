@@ -13,7 +13,7 @@ use tonic::Request;
 
 use crate::{
     load::door::{Door, Wanted, Write},
-    opened::{ALONE, replica, serving, settings},
+    opened::{ALONE, replica, serving, settings, sweep},
     tables::Tables,
 };
 
@@ -40,7 +40,7 @@ async fn check(replica: &Arc<dyn Contract>) -> SchemaCheck {
 /// Sweeps until something is seen of the survey.
 async fn begin(engine: &Engine, contract: &Arc<dyn Contract>) -> anyhow::Result<SchemaCheck> {
     let some = async || {
-        engine.sweep().await.unwrap();
+        sweep(engine).await.unwrap();
         Some(check(contract).await).filter(|known| known.checked > 0)
     };
     eventually("the survey has begun", BEGUN, some).await
@@ -76,18 +76,18 @@ async fn replicas_that_survey_at_once_count_each_record_once() -> anyhow::Result
 
     let surveying = engines.each_ref().map(async |engine| {
         while !check(&contract).await.done {
-            engine.sweep().await.unwrap();
+            sweep(engine).await.unwrap();
         }
     });
     futures_util::future::join_all(surveying).await;
     let (all, some) = (i64::from(RECORDS), i64::from(RECORDS / 4));
     assert_eq!(check(&contract).await, SchemaCheck { checked: all, misfits: some, done: true });
-    while engines[0].sweep().await? {}
+    while sweep(&engines[0]).await? {}
     assert_eq!((tables.count("surveys").await?, tables.count("survey_work").await?), (1, 0));
 
     give(&contract, "false").await;
     begin(&engines[1], &contract).await?;
-    while engines[1].sweep().await? {}
+    while sweep(&engines[1]).await? {}
     assert_eq!(check(&contract).await, SchemaCheck { checked: all, misfits: all, done: true });
     assert_eq!((tables.count("surveys").await?, tables.count("survey_work").await?), (2, 0));
 
@@ -95,7 +95,7 @@ async fn replicas_that_survey_at_once_count_each_record_once() -> anyhow::Result
     contract.delete_collection(Request::new(asked)).await?;
     let uid = tables.dropped().await?["surveyed"];
     tables.age(uid).await?;
-    while engines[0].sweep().await? {}
+    while sweep(&engines[0]).await? {}
     assert_eq!(tables.count("surveys").await?, 0);
     Ok(())
 }

@@ -10,7 +10,7 @@ use storage::store::cassandra::{Cassandra as CassandraStore, Lifetime};
 use crate::{
     dividing::{MONTH, another, defined},
     load::door::{Door, Wanted, Write},
-    opened::{self, ALONE, replica, serving, settings},
+    opened::{self, ALONE, replica, serving, settings, sweep},
     tables::Tables,
 };
 
@@ -55,12 +55,12 @@ async fn nothing_is_left_of_a_dropped_collection() -> anyhow::Result<()> {
     drop(dropping);
 
     let other = replica(settings.clone()).await?;
-    assert!(!other.sweep().await?, "a write of another replica may still be under way");
+    assert!(!sweep(&other).await?, "a write of another replica may still be under way");
     let before = tables.rows_of(uid).await?;
     assert!(before["record_entries"] > FRESH / 2 && before["heads"] > CHOSEN && before["windows"] > 0, "{before:?}");
     tables.age(uid).await?;
     let mut steps = 0;
-    while other.sweep().await? {
+    while sweep(&other).await? {
         steps += 1;
     }
     assert!(steps > 4, "in {steps} steps");
@@ -101,7 +101,7 @@ async fn nothing_is_left_of_a_collection_that_was_divided_while_it_was_dropped()
     dropped?;
     let uid = tables.dropped().await?["parted"];
     tables.age(uid).await?;
-    while engine.sweep().await? {}
+    while sweep(&engine).await? {}
     assert_eq!((tables.rows_of(uid).await?, tables.dropped().await?), ([].into(), [].into()));
     Ok(())
 }

@@ -10,7 +10,7 @@ use tonic::Request;
 
 use super::{ask_mortal, die};
 use crate::{
-    opened::{self, ALONE, replica, settings},
+    opened::{self, ALONE, replica, settings, sweep},
     tables::Tables,
 };
 
@@ -197,8 +197,8 @@ async fn what_was_dropped_is_cleared_away_whenever_its_replica_dies() -> anyhow:
         remove(&observer, &name, true).await?;
         let uid = tables.dropped().await?[name.trim_start_matches("collections/")];
         tables.age(uid).await?;
-        let cleared = die(&settings, statements, async |engine| while engine.sweep().await.unwrap() {}).await;
-        while engine.sweep().await? {}
+        let cleared = die(&settings, statements, async |engine| while sweep(&engine).await.unwrap() {}).await;
+        while sweep(&engine).await? {}
         assert_eq!(tables.rows_of(uid).await?, [].into(), "dead after {statements}");
         for table in ["windows", "owned", "owners"] {
             assert_eq!(tables.count(table).await?, 0, "{table}, dead after {statements}");
