@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{DefaultBodyLimit, State},
     http::{StatusCode, header::CONTENT_TYPE},
     response::IntoResponse,
     routing::get,
@@ -15,13 +15,20 @@ use hyper_util::{
 };
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 
-use crate::{Readiness, logging::Losses, metrics::Metrics};
+use crate::{
+    Readiness,
+    logging::{Directives, Levels, Losses},
+    metrics::Metrics,
+};
 
 /// How long a request's head may take to arrive, and a connection may idle.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long a connection may live: the bound on clients that read their answer slowly or never.
 const CONNECTION_WITHIN: Duration = Duration::from_mins(1);
+
+/// The longest body, in bytes.
+const BODY: usize = 4 * 1024;
 
 /// Connections at once; more wait to be accepted.
 const CONNECTIONS: usize = 512;
@@ -32,6 +39,7 @@ pub(crate) struct Admin {
     pub(crate) metrics: Metrics,
     pub(crate) ready: Readiness,
     pub(crate) losses: Arc<Losses>,
+    pub(crate) levels: Arc<Levels>,
 }
 
 impl Admin {
@@ -42,6 +50,8 @@ impl Admin {
             .route("/livez", get(async || "ok\n"))
             .route("/readyz", get(readyz))
             .route("/healthz", get(healthz))
+            .route("/log", get(levels).put(set_levels))
+            .layer(DefaultBodyLimit::max(BODY))
             .with_state(self);
         let service = TowerToHyperService::new(router);
         let mut http = http1::Builder::new();
@@ -74,6 +84,17 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
 async fn healthz(State(admin): State<Admin>) -> impl IntoResponse {
     let well = admin.ready.was_ready().await;
     (status(well), if well { "ok\n" } else { "not ready yet\n" })
+}
+
+async fn levels(State(admin): State<Admin>) -> String {
+    admin.levels.get() + "\n"
+}
+
+async fn set_levels(State(admin): State<Admin>, wanted: String) -> Result<String, (StatusCode, String)> {
+    let wanted: Directives = wanted.trim().parse().map_err(|why| (StatusCode::BAD_REQUEST, format!("{why}\n")))?;
+    let changed = admin.levels.set(wanted);
+    changed.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")))?;
+    Ok(admin.levels.get() + "\n")
 }
 
 fn status(well: bool) -> StatusCode {

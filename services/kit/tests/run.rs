@@ -108,8 +108,12 @@ struct Running {
 
 impl Running {
     fn start(args: &str) -> Self {
+        Self::start_with(args, &[])
+    }
+
+    fn start_with(args: &str, env: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut child = command(dir.path(), args).spawn().unwrap();
+        let mut child = command(dir.path(), args).envs(env.iter().copied()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let mut running = Self { child, stderr, addr: String::new(), dir };
         let line = running.line_with("listening door=metrics");
@@ -176,7 +180,7 @@ impl Drop for Running {
 
 #[test]
 fn a_process_serves_until_it_is_told_to_stop() {
-    let mut hive = Running::start("serve");
+    let mut hive = Running::start_with("serve", &[("HIVE_TOKEN", "s3cret")]);
     let flower = hive.dir.path().join("flower");
     assert_eq!(hive.status("/livez"), "200");
     assert_eq!(hive.status("/healthz"), "503");
@@ -184,7 +188,7 @@ fn a_process_serves_until_it_is_told_to_stop() {
         |hive: &Running, path: &str| ended(hive.dir.path(), &format!("healthcheck http://{}{path}", hive.addr), &[]);
     let (code, _, stderr) = check(&hive, "/healthz");
     assert_eq!(code, 1);
-    assert!(stderr.ends_with("/healthz answers with the status 503, not 200\n"), "{stderr}");
+    assert!(stderr.ends_with("/healthz answers with the status 503: not ready yet\n"), "{stderr}");
 
     fs::write(&flower, "").unwrap();
     assert_eq!(hive.status("/healthz"), "200");
@@ -213,9 +217,11 @@ fn a_process_serves_until_it_is_told_to_stop() {
     assert_eq!(hive.exit_code(), 0);
     let log = hive.log();
     let messages: Vec<_> = log.iter().map(|line| line["message"].as_str().unwrap()).collect();
-    assert_eq!(messages, ["listening", "stopping", "stopped"]);
-    assert_eq!((&log[0]["door"], &log[0]["server.address"]), (&json!("metrics"), &json!(hive.addr)));
-    assert_eq!(log[2]["event.sequence"], 3);
+    assert_eq!(messages, ["started", "listening", "stopping", "stopped"]);
+    let settings = log[0]["configuration"].as_str().unwrap();
+    assert!(settings.contains("\nHIVE_TOKEN=(hidden)\n") && settings.contains("\nLOG=info\n"), "{settings}");
+    assert_eq!((&log[1]["door"], &log[1]["server.address"]), (&json!("metrics"), &json!(hive.addr)));
+    assert_eq!(log[3]["event.sequence"], 4);
 }
 
 #[test]
@@ -306,7 +312,33 @@ fn a_value_that_logs_while_it_is_written_is_a_line_of_its_own() {
     let mut hive = Running::start("--hive-scene chatty");
     assert_eq!(hive.exit_code(), 0);
     let messages: Vec<_> = hive.log().iter().map(|line| line["message"].clone()).collect();
-    assert_eq!(messages, ["listening", "inner", "outer"]);
+    assert_eq!(messages, ["started", "listening", "inner", "outer"]);
+}
+
+#[test]
+fn levels_change_while_a_process_runs() {
+    let hive = Running::start("");
+    let command = |levels: &str| {
+        let (code, stdout, stderr) = ended(hive.dir.path(), &format!("log {levels}"), &[("METRICS_ADDR", &hive.addr)]);
+        (code, stdout.lines().nth(2).unwrap_or_default().to_owned(), stderr)
+    };
+    assert_eq!(command(""), (0, "info".to_owned(), String::new()));
+    assert_eq!(command("warn,kit=debug").1, "warn,kit=debug");
+    assert_eq!(command("").1, "warn,kit=debug");
+    let (code, _, stderr) = command("inof");
+    assert!(code == 1 && stderr.contains("400: \"inof\" is neither a level nor target=level"), "{stderr}");
+    let long = command(&"a=info,".repeat(1000)).2;
+    assert!(long.contains("status 413"), "{long}");
+    assert_eq!((command("error").0, command("info").1), (0, "info".to_owned()));
+    // What was written by then; the process has no cause to stop.
+    let changes = |hive: &Running| -> Vec<_> {
+        let lines = hive.log().into_iter().filter(|line| line["message"] == "log levels were changed");
+        lines.map(|line| line["levels"].clone()).collect()
+    };
+    let end = Instant::now() + Duration::from_secs(10);
+    while changes(&hive) != ["warn,kit=debug", "info"] {
+        assert!(Instant::now() < end, "silenced by error, and nothing else: {:?}", changes(&hive));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
+    str::FromStr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -20,10 +21,28 @@ const REST: Duration = Duration::from_millis(50);
 /// How long a folder that could not be written is left alone.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The files of one service and instance, one an hour. It never fails: what cannot be written is counted.
+/// How long a file is written before the next begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Period(Rotation);
+
+impl FromStr for Period {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "minutely" => Ok(Self(Rotation::MINUTELY)),
+            "hourly" => Ok(Self(Rotation::HOURLY)),
+            "daily" => Ok(Self(Rotation::DAILY)),
+            _ => Err("it is none of minutely, hourly, daily"),
+        }
+    }
+}
+
+/// The files of one service and instance, one a period. It never fails: what cannot be written is counted.
 pub(super) struct LogFile {
     dir: PathBuf,
     prefix: String,
+    period: Period,
     file: Option<RollingFileAppender>,
     tried: Instant,
     batch: Vec<u8>,
@@ -32,13 +51,13 @@ pub(super) struct LogFile {
 
 impl LogFile {
     /// Opens `dir/prefix.<date-hour>.ndjson`; also tells why that is not possible now.
-    pub(super) fn open(dir: &Path, prefix: &str) -> (Self, Option<String>) {
-        let (file, fault) = match create(dir, prefix) {
+    pub(super) fn open(dir: &Path, prefix: &str, period: &Period) -> (Self, Option<String>) {
+        let (file, fault) = match create(dir, prefix, period) {
             Ok(file) => (Some(file), None),
             Err(error) => (None, Some(format!("{}: {}", dir.display(), cause(&error)))),
         };
-        let (dir, prefix) = (dir.to_owned(), prefix.to_owned());
-        (Self { dir, prefix, file, tried: Instant::now(), batch: Vec::new(), lost: Arc::default() }, fault)
+        let (dir, prefix, period) = (dir.to_owned(), prefix.to_owned(), period.clone());
+        (Self { dir, prefix, period, file, tried: Instant::now(), batch: Vec::new(), lost: Arc::default() }, fault)
     }
 
     /// Counts the lines that were not written.
@@ -68,7 +87,7 @@ impl LogFile {
     fn write_batch(&mut self) {
         if self.file.is_none() && self.tried.elapsed() >= RETRY {
             self.tried = Instant::now();
-            self.file = create(&self.dir, &self.prefix).ok();
+            self.file = create(&self.dir, &self.prefix, &self.period).ok();
         }
         let written = self.file.as_mut().map_or(0, |file| write(file, &self.batch));
         self.lost.fetch_add(settle(&mut self.batch, written), Ordering::Relaxed);
@@ -103,9 +122,9 @@ fn settle(batch: &mut Vec<u8>, written: usize) -> u64 {
     lines as u64
 }
 
-fn create(dir: &Path, prefix: &str) -> Result<RollingFileAppender, InitError> {
+fn create(dir: &Path, prefix: &str, period: &Period) -> Result<RollingFileAppender, InitError> {
     RollingFileAppender::builder()
-        .rotation(Rotation::HOURLY)
+        .rotation(period.0.clone())
         .filename_prefix(prefix)
         .filename_suffix("ndjson")
         .build(dir)

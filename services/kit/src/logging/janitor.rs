@@ -1,30 +1,32 @@
 use std::{fs, path::PathBuf};
 
-use jiff::{Timestamp, ToSpan};
+use jiff::{Timestamp, ToSpan, fmt::strtime};
 
 use super::Options;
 
-/// How a file's hour is written; such texts sort by time.
-const HOUR: &str = "%Y-%m-%d-%H";
+/// How the minute, hour or day is written in which a file begins; such texts sort by time.
+const FORMS: [&str; 3] = ["%Y-%m-%d-%H-%M", "%Y-%m-%d-%H", "%Y-%m-%d"];
 
 /// A log file of a service, of whichever instance.
 struct Found {
-    hour: String,
+    begin: String,
     path: PathBuf,
     bytes: u64,
 }
 
 /// Removes the service's closed files that are too old, then the oldest until all fit. A file of the
-/// current hour is being written, and stays.
+/// current minute, hour or day is being written, and stays.
 pub(super) fn clean(options: &Options, service: &str, now: Timestamp) {
     let mut files = find(options, service);
-    files.sort_by(|a, b| a.hour.cmp(&b.hour));
-    let hour = now.strftime(HOUR).to_string();
+    files.sort_by(|a, b| a.begin.cmp(&b.begin));
+    let minute = now.strftime(FORMS[0]).to_string();
     let oldest = now.checked_sub((i64::from(options.keep_days) * 24).hours()).unwrap_or(Timestamp::MIN);
-    let oldest = oldest.strftime(HOUR).to_string();
+    let oldest = oldest.strftime(FORMS[0]).to_string();
+    let is_before =
+        |file: &Found, minute: &str| minute.get(..file.begin.len()).is_some_and(|its_part| *file.begin < *its_part);
     let mut bytes: u64 = files.iter().map(|file| file.bytes).sum();
-    for file in files.into_iter().take_while(|file| file.hour < hour) {
-        if file.hour < oldest || bytes > options.keep_bytes {
+    for file in files.into_iter().filter(|file| is_before(file, &minute)) {
+        if is_before(&file, &oldest) || bytes > options.keep_bytes {
             // Another instance may have removed it already.
             let _ = fs::remove_file(&file.path);
             bytes -= file.bytes;
@@ -37,9 +39,9 @@ fn find(options: &Options, service: &str) -> Vec<Found> {
     let found = |entry: fs::DirEntry| {
         let name = entry.file_name().into_string().ok()?;
         let ours = name.strip_prefix(service)?.strip_prefix('-')?.strip_suffix(".ndjson")?;
-        let (_, hour) = ours.rsplit_once('.')?;
-        jiff::fmt::strtime::parse(HOUR, hour).ok()?;
-        Some(Found { hour: hour.to_owned(), path: entry.path(), bytes: entry.metadata().ok()?.len() })
+        let (_, begin) = ours.rsplit_once('.')?;
+        FORMS.iter().find(|form| strtime::parse(form, begin).is_ok())?;
+        Some(Found { begin: begin.to_owned(), path: entry.path(), bytes: entry.metadata().ok()?.len() })
     };
     entries.filter_map(found).collect()
 }
@@ -57,7 +59,8 @@ mod tests {
             fs::write(dir.path().join(name), vec![b'x'; *bytes]).unwrap();
         }
         let directives = "info".parse().unwrap();
-        let options = Options { dir: dir.path().to_owned(), directives, keep_days, keep_bytes };
+        let period = "hourly".parse().unwrap();
+        let options = Options { dir: dir.path().to_owned(), directives, period, keep_days, keep_bytes };
         clean(&options, "gate", NOW.parse().unwrap());
         let names = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<_> = names.collect();
@@ -72,8 +75,20 @@ mod tests {
             ("gate-b.c.2026-11-16-11.ndjson", 1),
             ("gate-a.2026-11-16-12.ndjson", 1),
             ("gate-a.2026-11-23-12.ndjson", 1),
+            ("gate-c.2026-11-15.ndjson", 1),
+            ("gate-c.2026-11-16.ndjson", 1),
+            ("gate-d.2026-11-16-12-29.ndjson", 1),
+            ("gate-d.2026-11-16-12-30.ndjson", 1),
         ];
-        assert_eq!(left(7, 1000, &files), ["gate-a.2026-11-16-12.ndjson", "gate-a.2026-11-23-12.ndjson"]);
+        assert_eq!(
+            left(7, 1000, &files),
+            [
+                "gate-a.2026-11-16-12.ndjson",
+                "gate-a.2026-11-23-12.ndjson",
+                "gate-c.2026-11-16.ndjson",
+                "gate-d.2026-11-16-12-30.ndjson",
+            ]
+        );
     }
 
     #[test]
@@ -94,6 +109,8 @@ mod tests {
     fn a_file_being_written_and_foreign_files_stay() {
         let files = [
             ("gate-a.2026-11-23-12.ndjson", 500),
+            ("gate-a.2026-11-23-12-30.ndjson", 500),
+            ("gate-a.2026-11-23.ndjson", 500),
             ("gate-a.ndjson", 500),
             ("gate-a.not-a-date-at-all.ndjson", 500),
             ("gateway.2020-01-01-00.ndjson", 500),

@@ -123,9 +123,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 }
 
-/// Whether this is the line of a request that went well: thousands a second, which files take and people do not.
+/// Whether files take it and people do not: the line of a request that went well, thousands a second, and the settings.
 fn is_everyday(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() == Level::INFO && metadata.target().ends_with("::access")
+    let target = metadata.target();
+    *metadata.level() == Level::INFO && (target.ends_with("::access") || target.ends_with("::configuration"))
 }
 
 impl Scratch {

@@ -7,6 +7,7 @@ mod escape;
 mod fields;
 mod file;
 mod janitor;
+mod levels;
 mod lines;
 mod losses;
 mod panics;
@@ -17,7 +18,6 @@ use std::{
     env, fs,
     io::{self, IsTerminal, Write},
     path::PathBuf,
-    str::FromStr,
     sync::Arc,
     time::Duration,
 };
@@ -25,10 +25,14 @@ use std::{
 use anyhow::Context;
 use tracing::warn;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::{EnvFilter, filter::LevelFilter, layer::SubscriberExt};
+use tracing_subscriber::layer::SubscriberExt;
 
 use self::{file::LogFile, lines::Lines};
-pub(crate) use losses::Losses;
+pub(crate) use self::{
+    file::Period,
+    levels::{Directives, Levels},
+    losses::Losses,
+};
 
 use crate::Program;
 
@@ -55,25 +59,9 @@ pub struct Service {
 pub(crate) struct Options {
     pub(crate) dir: PathBuf,
     pub(crate) directives: Directives,
+    pub(crate) period: Period,
     pub(crate) keep_days: u32,
     pub(crate) keep_bytes: u64,
-}
-
-/// What is logged, in the words of [`EnvFilter`].
-#[derive(Clone, Debug)]
-pub(crate) struct Directives(String);
-
-impl FromStr for Directives {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // A bare word that is no level would be a target, for whose sake all others fall silent.
-        let is_level = |part: &str| part.is_empty() || part.contains('=') || part.parse::<LevelFilter>().is_ok();
-        if let Some(part) = text.split(',').map(str::trim).find(|part| !is_level(part)) {
-            return Err(format!("{part:?} is neither a level nor target=level"));
-        }
-        EnvFilter::builder().parse(text).map(|_| Self(text.to_owned())).map_err(|error| error.to_string())
-    }
 }
 
 /// Logs that are open. When this is dropped what waits is written, which takes a second a file at most.
@@ -84,17 +72,17 @@ pub(crate) struct Logs {
 
 /// Sends everything this process logs, and its panics, to `options.dir` and to standard error. A folder
 /// that cannot be written is told, tried again, and ends nothing.
-pub(crate) fn start(program: &Program, options: &Options, instance: &str) -> anyhow::Result<Logs> {
+pub(crate) fn start(program: &Program, options: &Options, instance: &str) -> anyhow::Result<(Logs, Levels)> {
     let colour = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
     let (lines, logs, faults) = open(program, options, instance, io::stderr(), colour);
-    let filter = EnvFilter::builder().parse(&options.directives.0)?;
+    let (levels, filter) = Levels::new(&options.directives)?;
     let subscriber = tracing_subscriber::registry().with(filter).with(lines);
     tracing::subscriber::set_global_default(subscriber).context("logs are set up already")?;
     panics::log();
     for error in faults {
         warn!(error, "cannot write log files, set LOG_DIR to a folder that this process may write");
     }
-    Ok(logs)
+    Ok((logs, levels))
 }
 
 /// Opens a stream for each service, and one for people; tells the folders that cannot be written.
@@ -111,7 +99,7 @@ fn open(
     writers.push(writer);
     let mut lines = Lines::new(people, colour);
     for service in program.services {
-        let (file, fault) = LogFile::open(&options.dir, &format!("{}-{instance}", service.name));
+        let (file, fault) = LogFile::open(&options.dir, &format!("{}-{instance}", service.name), &options.period);
         let unwritten = file.lost();
         let (file, writer) = queue(file, FILE_QUEUE);
         losses.watch(service.name, "file", file.error_counter(), unwritten);

@@ -32,7 +32,7 @@ impl Write for Shared {
 
 fn options(dir: &Path) -> Options {
     let directives = "trace".parse().unwrap();
-    Options { dir: dir.to_owned(), directives, keep_days: 7, keep_bytes: 1 << 30 }
+    Options { dir: dir.to_owned(), directives, period: "hourly".parse().unwrap(), keep_days: 7, keep_bytes: 1 << 30 }
 }
 
 /// Runs `scene` with logs of its own; what `service` and people can then read.

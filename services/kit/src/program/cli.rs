@@ -5,6 +5,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::{
     Program,
     common::{Common, own_url},
+    question::Question,
 };
 use crate::{
     Config,
@@ -14,17 +15,26 @@ use crate::{
 const PRINT_CONFIG: &str = "print-config";
 const HEALTHCHECK: &str = "healthcheck";
 const URL: &str = "URL";
+const LOG: &str = "log";
+const LEVELS: &str = "LEVELS";
 
 /// What the command line asks for.
 pub(super) enum Call<C> {
-    /// Serve, with settings that hold no fault.
-    Serve(Common, C),
-    /// Ask this URL whether all is well.
-    Healthcheck(String),
+    Serve(Settings<C>),
+    /// Ask a process that runs.
+    Ask(Question),
     /// Tell this on standard output and be done.
     Print(String),
     /// Tell this on standard error and exit as misused.
     Refuse(String),
+}
+
+/// Settings that hold no fault.
+pub(super) struct Settings<C> {
+    pub(super) common: Common,
+    pub(super) config: C,
+    /// `NAME=value` a line, secrets hidden.
+    pub(super) shown: String,
 }
 
 pub(super) fn parse<C: Config>(
@@ -41,22 +51,29 @@ pub(super) fn parse<C: Config>(
     let (name, matches) = matches.subcommand().map_or(("", &matches), |(name, below)| (name, below));
     let flag = |name: &str| matches.try_get_one::<OsString>(name).ok().flatten().cloned();
     let mut values = Sources { flag: &flag, env }.read(&settings);
-    if name == HEALTHCHECK {
-        let url = matches.get_one::<OsString>(URL).map(|url| url.to_string_lossy().into_owned());
-        let url = url.unwrap_or_else(|| own_url(&mut values));
-        // A check may run where the secrets of its process cannot be read.
-        let faults: Vec<_> =
-            values.faults().iter().filter(|fault| fault.starts_with("METRICS_ADDR ")).cloned().collect();
-        return if faults.is_empty() { Call::Healthcheck(url) } else { refuse(program, "cannot ask", &faults) };
-    }
-    checked(program, matches, values)
+    let given = |name: &str| matches.get_one::<OsString>(name).map(|given| given.to_string_lossy().into_owned());
+    let question = match name {
+        HEALTHCHECK => {
+            let url = given(URL).unwrap_or_else(|| own_url(&mut values, "/healthz"));
+            Question { method: "GET", url, body: String::new() }
+        }
+        LOG => {
+            let (levels, url) = (given(LEVELS), own_url(&mut values, "/log"));
+            let method = if levels.is_some() { "PUT" } else { "GET" };
+            Question { method, url, body: levels.unwrap_or_default() }
+        }
+        _ => return checked(program, matches, values),
+    };
+    // It may be asked where the secrets of its process cannot be read.
+    let faults: Vec<_> = values.faults().iter().filter(|fault| fault.starts_with("METRICS_ADDR ")).cloned().collect();
+    if faults.is_empty() { Call::Ask(question) } else { refuse(program, "cannot ask", &faults) }
 }
 
 fn checked<C: Config>(program: &Program, matches: &ArgMatches, mut values: Values) -> Call<C> {
     let (common, config) = (Common::read(&mut values), C::read(&mut values));
     match values.faults() {
         [] if matches.get_flag(PRINT_CONFIG) => Call::Print(values.print()),
-        [] => Call::Serve(common, config),
+        [] => Call::Serve(Settings { common, config, shown: values.print() }),
         faults => refuse(program, "does not start", faults),
     }
 }
@@ -87,6 +104,9 @@ fn command(program: &Program, settings: &[Setting]) -> Command {
     let healthcheck = Command::new(HEALTHCHECK)
         .about("Asks a process whether it is well: exits with 0 or 1, as a container's health check")
         .arg(Arg::new(URL).value_parser(clap::value_parser!(OsString)).help("what to ask [default: this process]"));
+    let log = Command::new(LOG)
+        .about("Shows what a process that runs logs, or changes it until it ends")
+        .arg(Arg::new(LEVELS).value_parser(clap::value_parser!(OsString)).help("as in LOG, such as info,gate=debug"));
     let serve = program.default_subcommand.map(|name| {
         let about = format!("{} (also without a command)", program.about);
         Command::new(name).about(about).args(args()).after_help(example(program, settings))
@@ -97,7 +117,7 @@ fn command(program: &Program, settings: &[Setting]) -> Command {
         .args(args())
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
-        .subcommands(serve.into_iter().chain([healthcheck]))
+        .subcommands(serve.into_iter().chain([healthcheck, log]))
         .after_help(example(program, settings))
 }
 

@@ -11,6 +11,8 @@ const METRICS_ADDR: Setting =
 const LOG_DIR: Setting = Setting::new("LOG_DIR", "the folder of the log files").default("./logs");
 const LOG: Setting =
     Setting::new("LOG", "what is logged: a level, or target=level, separated by commas").default("info");
+const LOG_ROTATION: Setting =
+    Setting::new("LOG_ROTATION", "how often a new log file begins: minutely, hourly, daily").default("hourly");
 const DRAIN_SECONDS: Setting =
     Setting::new("DRAIN_SECONDS", "how many seconds a stop waits for what is in flight").default("20");
 const LOG_KEEP_DAYS: Setting = Setting::new("LOG_KEEP_DAYS", "after how many days a log file is removed").default("7");
@@ -29,7 +31,7 @@ pub(super) struct Common {
 
 impl Config for Common {
     fn settings() -> Vec<Setting> {
-        vec![METRICS_ADDR, LOG_DIR, LOG, DRAIN_SECONDS, LOG_KEEP_DAYS, LOG_KEEP_BYTES]
+        vec![METRICS_ADDR, LOG_DIR, LOG, LOG_ROTATION, DRAIN_SECONDS, LOG_KEEP_DAYS, LOG_KEEP_BYTES]
     }
 
     fn read(values: &mut Values) -> Self {
@@ -43,6 +45,7 @@ impl Config for Common {
             logs: logging::Options {
                 dir: values.value::<PathBuf>(&LOG_DIR),
                 directives: values.value::<Directives>(&LOG),
+                period: values.value::<logging::Period>(&LOG_ROTATION),
                 keep_days,
                 keep_bytes: values.value::<ByteSize>(&LOG_KEEP_BYTES).as_u64(),
             },
@@ -50,11 +53,11 @@ impl Config for Common {
     }
 }
 
-/// The health check of the process that has these settings: a wildcard address is asked on loopback.
-pub(super) fn own_url(values: &mut Values) -> String {
+/// Where the process that has these settings answers for `path`: a wildcard address is asked on loopback.
+pub(super) fn own_url(values: &mut Values, path: &str) -> String {
     let Address(mut addr) = values.value(&METRICS_ADDR);
     if addr.ip().is_unspecified() {
         addr.set_ip(if addr.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
     }
-    format!("http://{addr}/healthz")
+    format!("http://{addr}{path}")
 }

@@ -4,7 +4,7 @@ mod cli;
 mod common;
 mod drain;
 mod files;
-mod healthcheck;
+mod question;
 
 use std::{
     env,
@@ -19,7 +19,7 @@ use anyhow::Context;
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
-use self::{cli::Call, common::Common};
+use self::cli::{Call, Settings};
 use crate::{Config, Readiness, Service, admin::Admin, listen, logging, metrics};
 
 /// `EX_USAGE` of sysexits.h: the command or its settings are wrong.
@@ -75,29 +75,30 @@ pub fn run_with<C: Config>(
     serve: impl AsyncFnOnce(C, Process) -> anyhow::Result<()>,
 ) -> u8 {
     match cli::parse(program, args, &|name| env::var_os(name)) {
-        Call::Print(text) => {
-            // Nobody is left to tell when standard output is closed.
-            let _ = io::stdout().write_all(text.as_bytes());
-            0
-        }
+        Call::Print(text) => print(&text),
         Call::Refuse(text) => {
             say(&text);
             USAGE
         }
-        Call::Healthcheck(url) => outcome(program, healthcheck::check(&url)),
-        Call::Serve(common, config) => outcome(program, start(program, &common, config, serve)),
+        Call::Ask(question) => match question.ask() {
+            Ok(answer) => print(&answer),
+            Err(error) => outcome(program, Err(error)),
+        },
+        Call::Serve(settings) => outcome(program, start(program, settings, serve)),
     }
 }
 
 fn start<C: Config>(
     program: &Program,
-    common: &Common,
-    config: C,
+    settings: Settings<C>,
     serve: impl AsyncFnOnce(C, Process) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    let Settings { common, config, shown } = settings;
     let runtime = runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     let instance = logging::instance();
-    let logs = logging::start(program, &common.logs, &instance)?;
+    let (logs, levels) = logging::start(program, &common.logs, &instance)?;
+    let (pid, configuration) = (std::process::id(), shown.trim_end());
+    tracing::info!(target: "kit::configuration", { configuration, process.pid = pid }, "started");
     let process = Process {
         shutdown: CancellationToken::new(),
         ready: Readiness::default(),
@@ -111,7 +112,8 @@ fn start<C: Config>(
         tokio::spawn(metrics::keep(metrics.clone()));
         tokio::spawn(logging::keep(logs.losses.clone(), common.logs.clone()));
         let door = listen(common.metrics_addr, "metrics").await?;
-        tokio::spawn(Admin { metrics, ready: process.ready.clone(), losses: logs.losses.clone() }.serve(door));
+        let (ready, losses) = (process.ready.clone(), logs.losses.clone());
+        tokio::spawn(Admin { metrics, ready, losses, levels: levels.into() }.serve(door));
         drain::until_stopped(serve(config, process.clone()), &process, signals).await
     });
     runtime.shutdown_timeout(LINGER);
@@ -130,6 +132,12 @@ fn outcome(program: &Program, result: anyhow::Result<()>) -> u8 {
             1
         }
     }
+}
+
+fn print(text: &str) -> u8 {
+    // Nobody is left to tell when standard output is closed.
+    let _ = io::stdout().write_all(text.as_bytes());
+    0
 }
 
 /// Writes to standard error, where a person may be reading or not.

@@ -1,7 +1,7 @@
 //! The connected database: runs the statements, and tells their failures.
 
 use futures_util::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
-use scylla::{deserialize::row::DeserializeRow, serialize::row::SerializeRow, statement::prepared::PreparedStatement};
+use scylla::{deserialize::row::DeserializeRow, serialize::row::SerializeRow};
 use skep_proto::Code;
 
 use super::{
@@ -10,6 +10,7 @@ use super::{
     filling::Filling,
     indexed::Crowding,
     known::Known,
+    prepared::Prepared,
     session::{Link, applied},
     settings::Settings,
     statements::Statements,
@@ -68,22 +69,22 @@ impl Database {
     }
 
     /// Runs a statement that answers nothing.
-    pub(super) async fn run(&self, statement: &PreparedStatement, values: impl SerializeRow) -> Result<()> {
-        self.link.execute(statement, values).await.map(drop).map_err(|error| self.failures.failed(error))
+    pub(super) async fn run(&self, statement: &Prepared, values: impl SerializeRow) -> Result<()> {
+        statement.send(&self.link, values).await.map(drop).map_err(|error| self.failures.failed(error))
     }
 
     /// The rows; every statement that asks for more than one has a LIMIT.
-    pub(super) async fn rows<R>(&self, statement: &PreparedStatement, values: impl SerializeRow) -> Result<Vec<R>>
+    pub(super) async fn rows<R>(&self, statement: &Prepared, values: impl SerializeRow) -> Result<Vec<R>>
     where
         R: for<'f, 'm> DeserializeRow<'f, 'm>,
     {
-        let answer = self.link.execute(statement, values).await.map_err(|error| self.failures.failed(error))?;
+        let answer = statement.send(&self.link, values).await.map_err(|error| self.failures.failed(error))?;
         let rows = answer.into_rows_result().map_err(damaged)?;
         rows.rows::<R>().map_err(damaged)?.collect::<std::result::Result<_, _>>().map_err(damaged)
     }
 
     /// The only row.
-    pub(super) async fn row<R>(&self, statement: &PreparedStatement, values: impl SerializeRow) -> Result<Option<R>>
+    pub(super) async fn row<R>(&self, statement: &Prepared, values: impl SerializeRow) -> Result<Option<R>>
     where
         R: for<'f, 'm> DeserializeRow<'f, 'm>,
     {
@@ -91,11 +92,7 @@ impl Database {
     }
 
     /// The only row at SERIAL: after it, what was under way there is done or never will be.
-    pub(super) async fn settle<R>(
-        &self,
-        statement: &PreparedStatement,
-        values: impl SerializeRow + Copy,
-    ) -> Result<Option<R>>
+    pub(super) async fn settle<R>(&self, statement: &Prepared, values: impl SerializeRow + Copy) -> Result<Option<R>>
     where
         R: for<'f, 'm> DeserializeRow<'f, 'm>,
     {
@@ -109,12 +106,8 @@ impl Database {
     }
 
     /// Sends a lightweight transaction: whether it was applied, or that nothing is known of it.
-    pub(super) async fn conditional(
-        &self,
-        statement: &PreparedStatement,
-        values: impl SerializeRow,
-    ) -> Result<Outcome> {
-        match self.link.execute(statement, values).await {
+    pub(super) async fn conditional(&self, statement: &Prepared, values: impl SerializeRow) -> Result<Outcome> {
+        match statement.send(&self.link, values).await {
             Ok(answer) => {
                 let rows = answer.into_rows_result().map_err(damaged)?;
                 Ok(if applied(&rows).map_err(damaged)? { Outcome::Applied } else { Outcome::Refused })

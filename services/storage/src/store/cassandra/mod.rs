@@ -25,6 +25,7 @@ mod maps;
 mod notes;
 mod owned;
 mod place;
+mod prepared;
 mod rows;
 mod schema;
 mod seek;

@@ -7,14 +7,14 @@ use scylla::{
     statement::{Consistency, prepared::PreparedStatement},
 };
 
-use super::session::Profiles;
+use super::{prepared::Prepared, session::Profiles};
 
 /// Statements that are prepared at once.
 const AT_ONCE: usize = 16;
 
 macro_rules! statements {
     ($($name:ident: $profile:ident, $text:expr;)*) => {
-        pub(super) struct Statements { $(pub(super) $name: PreparedStatement,)* }
+        pub(super) struct Statements { $(pub(super) $name: Prepared,)* }
 
         impl Statements {
             /// Prepares them in the session's keyspace.
@@ -24,7 +24,7 @@ macro_rules! statements {
                 let prepared: Vec<_> = stream::iter(prepared).buffered(AT_ONCE).try_collect().await?;
                 let [$(mut $name),*] = <[_; _]>::try_from(prepared).unwrap_or_else(|_| unreachable!("one for each text"));
                 $($profile(&mut $name, profiles);)*
-                Ok(Self { $($name),* })
+                Ok(Self { $($name: Prepared::new(stringify!($name), $name)),* })
             }
         }
     };

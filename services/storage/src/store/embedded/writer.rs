@@ -5,9 +5,11 @@
 use std::{
     sync::{Arc, PoisonError},
     thread,
+    time::{Duration, Instant},
 };
 
-use redb::{Durability, WriteTransaction};
+use metrics::{counter, histogram};
+use redb::{CommitError, Durability, WriteTransaction};
 use skep_proto::{Code, Error};
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,6 +25,8 @@ use crate::store::{Definition, Result};
 const QUEUE: usize = 1024;
 /// Writes that share a commit at most.
 const BATCH: usize = 512;
+/// What a disk mostly takes a hundredth of.
+const SLOW: Duration = Duration::from_millis(500);
 
 pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
 
@@ -124,8 +128,23 @@ fn commit(
     }
     let redefined = std::mem::take(&mut tables.redefined);
     drop(tables);
-    transaction.commit()?;
+    counted(|| transaction.commit())?;
     Ok(redefined)
+}
+
+/// Counts a commit, and tells of it where the disk was slow.
+fn counted(commit: impl FnOnce() -> std::result::Result<(), CommitError>) -> std::result::Result<(), CommitError> {
+    let begun = Instant::now();
+    let committed = commit();
+    let taken = begun.elapsed();
+    histogram!("skep_store_operation_duration_seconds", "operation" => "commit").record(taken.as_secs_f64());
+    if committed.is_err() {
+        counter!("skep_store_operations_failed_total", "operation" => "commit").increment(1);
+    }
+    if taken >= SLOW {
+        tracing::warn!(event.duration = u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX), "slow commit");
+    }
+    committed
 }
 
 type Redefined = Vec<(String, Option<Definition>)>;
