@@ -5,6 +5,7 @@ mod channel;
 mod compare;
 mod echo;
 mod load;
+mod logging;
 mod measure;
 mod queries;
 mod sign_in;
@@ -38,6 +39,11 @@ fn main() -> ExitCode {
                 .args(&numbers),
         )
         .subcommand(
+            Command::new("logging")
+                .about("Measures requests with log lines in files beside those without; then writes a million lines, and looks for each")
+                .args(&numbers),
+        )
+        .subcommand(
             Command::new("queries")
                 .about("Measures pages that indexes serve, of 1,000 records beside those of many")
                 .args(&numbers)
@@ -50,6 +56,7 @@ fn main() -> ExitCode {
         Some(("echo", _)) => echo::serve(),
         Some(("sign-in", asked)) => sign_in::run(plan(asked)),
         Some(("channel", asked)) => channel::run(plan(asked)),
+        Some(("logging", asked)) => logging::run(plan(asked)),
         Some(("queries", asked)) => {
             let large = asked.get_one::<u64>("records").copied().unwrap_or_default();
             queries::run(plan(asked), usize::try_from(large).unwrap_or(usize::MAX))
