@@ -56,7 +56,7 @@ pub struct CassandraOptions {
 impl Default for CassandraOptions {
     fn default() -> Self {
         let no = false;
-        Self { nodes: 3, heap: "512M", authenticated: no, encrypted: no, proxied: no, java: Vec::new() }
+        Self { nodes: 3, heap: "1G", authenticated: no, encrypted: no, proxied: no, java: Vec::new() }
     }
 }
 
