@@ -1,18 +1,10 @@
 //! What logging costs: requests with lines in files beside requests without, and with a disk that is full. And that of a
 //! million lines, written under load while new files begin, none is missing and none is torn.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fs::{self, File},
-    io::{BufRead, BufReader},
-    os::unix::fs::symlink,
-    path::PathBuf,
-    time::{Duration, SystemTime},
-};
+use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use integration::{Process, Program, eventually};
-use serde_json::Value;
 
 use crate::{
     compare::{self, Case, Round, progress, table},
@@ -25,7 +17,7 @@ const LINES: usize = 1_000_000;
 const FILES: usize = 3;
 const MINUTE: u64 = 60;
 /// For how long the full disk is prepared, in minutes.
-const FULL: u64 = 12 * 60;
+const FULL: i64 = 12 * 60;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Work {
@@ -64,15 +56,21 @@ async fn compare(plan: Plan) -> anyhow::Result<()> {
     }
 
     let mut asked = 0;
-    while 2 * asked < LINES || paths(&files)?.len() < 2 * FILES {
-        progress(format_args!("{} of {LINES} lines in {} files", 2 * asked, paths(&files)?.len()));
+    while 2 * asked < LINES || files.logs().paths()?.len() < 2 * FILES {
+        progress(format_args!("{} of {LINES} lines in {} files", 2 * asked, files.logs().paths()?.len()));
         let longer = Plan { time: Duration::from_secs(MINUTE / 4), ..plan };
         asked += ask(&files, Work::Get, longer).await?.outcome.taken.len();
     }
     let lost = lost(&files).await?;
     files.terminate().await?;
     ensure!(lost == 0, "{lost} lines were lost");
-    let (lines, number) = (whole(&files)?, paths(&files)?.len());
+    let mut lines = 0;
+    for (service, numbers) in files.logs().numbers()? {
+        let whole = 1..=u64::try_from(numbers.len())?;
+        ensure!(numbers.iter().copied().eq(whole), "lines of {service} are missing");
+        lines += numbers.len();
+    }
+    let number = files.logs().paths()?.len();
     println!("\n{lines} lines in {number} files, written under load: none is missing, none is torn");
     Ok(())
 }
@@ -99,16 +97,12 @@ async fn ask(skep: &Process, work: Work, plan: Plan) -> anyhow::Result<Round> {
     Ok(Round { outcome, cpu: compare::cpu(&[skep.id()?])? - before, ..Round::default() })
 }
 
-/// Puts the kernel's full disk where the files of the next minutes will be.
+/// Lets the disk be full from the next minute on.
 fn fill(skep: &Process) -> anyhow::Result<()> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs() / MINUTE * MINUTE;
-    for path in paths(skep)? {
-        let name = path.file_name().and_then(|name| name.to_str()).context("a name that is no text")?;
-        let (prefix, _) = name.trim_end_matches(".ndjson").rsplit_once('.').context("a file without a time")?;
-        for minute in 1..FULL {
-            let begin = jiff::Timestamp::from_second(i64::try_from(now + minute * MINUTE)?)?.strftime("%Y-%m-%d-%H-%M");
-            symlink("/dev/full", path.with_file_name(format!("{prefix}.{begin}.ndjson")))?;
-        }
+    let now = jiff::Timestamp::now();
+    for minute in 1..FULL {
+        let begin = (now + jiff::SignedDuration::from_mins(minute)).strftime("%Y-%m-%d-%H-%M").to_string();
+        ["gate", "storage"].iter().try_for_each(|service| skep.logs().fill(service, &begin))?;
     }
     Ok(())
 }
@@ -118,28 +112,4 @@ async fn lost(skep: &Process) -> anyhow::Result<u64> {
     let counts =
         told.lines().filter(|line| line.starts_with("skep_log_lines_lost_total{") && line.contains("\"file\""));
     Ok(counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
-}
-
-fn paths(skep: &Process) -> anyhow::Result<Vec<PathBuf>> {
-    let found = fs::read_dir(skep.program().path("logs-1"))?.map(|entry| Ok(entry?.path()));
-    found.collect()
-}
-
-/// How many lines there are, each of which is whole, and numbered within its service from 1 on without a gap.
-fn whole(skep: &Process) -> anyhow::Result<usize> {
-    let mut seen = BTreeMap::<String, HashSet<u64>>::new();
-    for path in paths(skep)? {
-        for line in BufReader::new(File::open(&path)?).lines() {
-            let line: Value =
-                serde_json::from_str(&line?).with_context(|| format!("{} has a torn line", path.display()))?;
-            let service = line["service.name"].as_str().context("a line of no service")?;
-            let number = line["event.sequence"].as_u64().context("a line without a number")?;
-            ensure!(seen.entry(service.to_owned()).or_default().insert(number), "twice: {line}");
-        }
-    }
-    for (service, seen) in &seen {
-        let last = seen.iter().max().copied().unwrap_or_default();
-        ensure!(last == u64::try_from(seen.len())?, "{service} numbered {last} lines, and {} are there", seen.len());
-    }
-    Ok(seen.values().map(HashSet::len).sum())
 }

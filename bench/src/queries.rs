@@ -1,6 +1,6 @@
 //! Pages that indexes serve, of a small collection beside those of a large one.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::ensure;
 use integration::{Process, Program};
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     compare::{self, Case, Round, progress, table},
-    load::{self, Ask},
+    load::{self, Ask, count},
     measure::Plan,
 };
 
@@ -16,12 +16,14 @@ const SMALL: usize = 1_000;
 /// Operations of a batch.
 const BATCH: usize = 100;
 /// Each finds more than a page in the small collection.
-const QUERIES: [(&str, &str); 6] = [
+const QUERIES: [(&str, &str); 7] = [
     ("newest", ""),
     ("author = \"a3\"", "&filter=author%20=%20%22a3%22"),
     ("author = \"a3\" AND rating >= 50", "&filter=author%20=%20%22a3%22%20AND%20rating%20%3E=%2050"),
     ("by rating desc", "&order_by=rating%20desc"),
     ("rating >= 50 by rating", "&filter=rating%20%3E=%2050&order_by=rating"),
+    // Neighbours there were made at any time.
+    ("by serial", "&order_by=serial"),
     ("by updated_at desc", "&order_by=updated_at%20desc"),
 ];
 
@@ -29,34 +31,57 @@ const QUERIES: [(&str, &str); 6] = [
 pub(crate) fn run(plan: Plan, large: usize) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let skep = Program::skep()?.start().await?;
-        compare(&skep, &[skep.id()?], plan, large).await
+        compare(&skep, &skep, plan, large).await
     })
 }
 
-/// Fills two collections behind `gate`, and asks for pages of both; `processes` are those that answer.
-pub(crate) async fn compare(gate: &Process, processes: &[u32], plan: Plan, large: usize) -> anyhow::Result<()> {
+/// Fills two collections behind `gate`, and asks for pages of both.
+#[allow(clippy::print_stdout, reason = "the figures are what it is for")]
+pub(crate) async fn compare(gate: &Process, storage: &Process, plan: Plan, large: usize) -> anyhow::Result<()> {
+    let mut processes = vec![gate.id()?, storage.id()?];
+    processes.dedup();
     for number in [SMALL, large] {
         fill(gate, number).await?;
     }
     for (query, parameters) in QUERIES {
         let mut cases = [SMALL, large].map(|number| (number, Case::new(format!("of {number}"))));
+        let mut spent = BTreeMap::<String, [f64; 2]>::new();
         for round in 0..=plan.rounds {
             progress(format_args!("{query}, round {round} of {}", plan.rounds));
-            for (number, case) in &mut cases {
+            for (at, (number, case)) in cases.iter_mut().enumerate() {
                 let path = format!("{}?page_size=30{parameters}", records(*number));
                 let ask = move |_, _| Ask { method: "GET", path: path.clone(), body: String::new() };
-                let before = compare::cpu(processes)?;
+                let asked = statements(storage).await?;
+                let before = compare::cpu(&processes)?;
                 let outcome = load::run(gate.door("rest")?, plan.connections, plan.time, false, ask).await?;
                 ensure!(outcome.failed == 0, "{} requests failed", outcome.failed);
                 if round > 0 {
-                    let cpu = compare::cpu(processes)? - before;
+                    for (name, times) in statements(storage).await? {
+                        let more = times - asked.get(&name).copied().unwrap_or_default();
+                        spent.entry(name).or_default()[at] += more / count(outcome.taken.len() * plan.rounds);
+                    }
+                    let cpu = compare::cpu(&processes)? - before;
                     case.rounds.push(Round { outcome, cpu, ..Round::default() });
                 }
             }
         }
         table(&format!("{query}, {} connections", plan.connections), &cases.map(|(_, case)| case));
+        for (name, [small, large]) in spent.iter().filter(|(_, spent)| spent.iter().any(|of| *of >= 0.05)) {
+            println!("{name}: {small:.1} and {large:.1} a request");
+        }
     }
     Ok(())
+}
+
+/// How often storage asked its store, by operation.
+async fn statements(storage: &Process) -> anyhow::Result<BTreeMap<String, f64>> {
+    let told = storage.http("metrics")?.get("/metrics").await?.expect(200).text;
+    let counts = told.lines().filter_map(|line| {
+        let counted = line.strip_prefix("skep_store_operation_duration_seconds_count{operation=\"")?;
+        let (name, count) = counted.split_once("\"} ")?;
+        Some((name.to_owned(), count.parse().ok()?))
+    });
+    Ok(counts.collect())
 }
 
 fn records(number: usize) -> String {
@@ -66,7 +91,7 @@ fn records(number: usize) -> String {
 /// A collection of so many reviews, by ten authors.
 async fn fill(gate: &Process, number: usize) -> anyhow::Result<()> {
     let everyone = json!({"list": "true", "create": "true"});
-    let definition = json!({"indexes": ["author", "rating"], "rules": everyone});
+    let definition = json!({"indexes": ["author", "rating", "serial"], "rules": everyone});
     let path = format!("/v1/collections/reviews-{number}");
     gate.http("rest")?.administrator().await?.put(&path).json(definition).await?.expect(201);
     let (path, mut made) = (format!("{}:batch", records(number)), 0);
@@ -88,6 +113,6 @@ async fn fill(gate: &Process, number: usize) -> anyhow::Result<()> {
 }
 
 fn operation(n: usize) -> serde_json::Value {
-    let data = json!({"author": format!("a{}", n % 10), "rating": n / 10 * 37 % 100, "text": format!("The bees were kind to me today, number {n}.")});
+    let data = json!({"author": format!("a{}", n % 10), "rating": n / 10 * 37 % 100, "serial": n * 7919 % 1_000_003, "text": format!("The bees were kind to me today, number {n}.")});
     json!({"create": {"data": data}})
 }

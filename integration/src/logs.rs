@@ -1,6 +1,9 @@
 use std::{
-    fs,
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io::{BufRead, BufReader},
     net::SocketAddr,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -16,16 +19,48 @@ impl Logs {
         Self(folder.to_owned())
     }
 
-    /// The files by name, with what they hold; a process that has not logged yet has none.
-    pub fn files(&self) -> anyhow::Result<Vec<(String, String)>> {
-        let Ok(folder) = fs::read_dir(&self.0) else { return Ok(Vec::new()) };
-        let mut files = Vec::new();
-        for file in folder {
-            let file = file?;
-            files.push((file.file_name().to_string_lossy().into_owned(), fs::read_to_string(file.path())?));
+    /// Where the files are; a process that has not logged yet has none. What stands in a file's place is left out.
+    pub fn paths(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(&self.0).into_iter().flatten() {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                paths.push(entry.path());
+            }
         }
-        files.sort();
-        Ok(files)
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// The files by name, with what they hold.
+    pub fn files(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.paths()?.into_iter().map(|path| Ok((name(&path), fs::read_to_string(&path)?))).collect()
+    }
+
+    /// Puts a full disk in the place of the file in which these lines of a service go on, `<service>-<instance>.<begin>.ndjson`.
+    pub fn fill(&self, service: &str, begin: &str) -> anyhow::Result<()> {
+        let paths = self.paths()?;
+        let name =
+            |path: &PathBuf| Some(path.file_name()?.to_str()?.strip_suffix(".ndjson")?.rsplit_once('.')?.0.to_owned());
+        let mut names = paths.iter().filter_map(name);
+        let name = names.find(|name| name.starts_with(&format!("{service}-"))).context("no file of that service")?;
+        Ok(symlink("/dev/full", self.0.join(format!("{name}.{begin}.ndjson")))?)
+    }
+
+    /// The numbers (`event.sequence`) of each service's lines, each of which has to be whole, and to stand there once.
+    pub fn numbers(&self) -> anyhow::Result<BTreeMap<String, BTreeSet<u64>>> {
+        let mut numbers = BTreeMap::<String, BTreeSet<u64>>::new();
+        for path in self.paths()? {
+            for line in BufReader::new(File::open(&path)?).lines() {
+                let line: Value =
+                    serde_json::from_str(&line?).with_context(|| format!("{} has a torn line", path.display()))?;
+                let service = line["service.name"].as_str().context("a line of no service")?;
+                let number = line["event.sequence"].as_u64().context("a line without a number")?;
+                anyhow::ensure!(numbers.entry(service.to_owned()).or_default().insert(number), "twice: {line}");
+            }
+        }
+        Ok(numbers)
     }
 
     /// Every finished line, which must be a JSON object (a line still being written is left out).

@@ -143,8 +143,7 @@ async fn queries(cluster: &Cassandra, plan: Plan) -> anyhow::Result<()> {
     let opened = driver::open(cluster, "info").await?;
     let gate = Program::gate(&opened.storage, House::token())?.start().await?;
     let Plan { connections, time, rounds, .. } = plan;
-    let processes = [gate.id()?, opened.storage.id()?];
-    crate::queries::compare(&gate, &processes, measure::Plan { connections, time, rounds }, plan.records).await
+    crate::queries::compare(&gate, &opened.storage, measure::Plan { connections, time, rounds }, plan.records).await
 }
 
 /// Moves this process to some of the cores, and with it whatever it starts from then on.

@@ -3,6 +3,7 @@
 mod administrator;
 mod doors;
 mod logs;
+mod rotation;
 mod settings;
 mod stop;
 mod tls;
