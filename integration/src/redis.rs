@@ -162,6 +162,6 @@ fn spawn(folder: &TempDir, mode: &[&str]) -> anyhow::Result<Child> {
     command.spawn().context("redis-server is missing; on Debian: apt-get install redis-server")
 }
 
-fn free_port() -> anyhow::Result<u16> {
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -1,30 +1,21 @@
-//! The lines that the replicas wrote are what the index template expects. No Logstash runs here: this ships the files as
-//! its pipeline is written to, a document for each line, named by the line's fingerprint.
+//! The lines that the replicas wrote are what the index template expects. No Logstash runs here: the files are shipped as its
+//! pipeline is written to.
 
 use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt, time::Duration};
 
 use anyhow::{Context, ensure};
-use base64::{Engine, prelude::BASE64_STANDARD};
-use integration::{Answer, Rest, Swarm, eventually};
+use integration::{Line, Rest, Swarm, eventually, ship};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::{Outcome, load::ENTRIES, tell};
 
-const STREAM: &str = "/logs-skep-default";
+const STREAMS: &str = "/logs-skep.*-*";
 const PORT: u16 = 9200;
-const LINES_A_REQUEST: usize = 500;
 const FOUND_BOUND: Duration = Duration::from_secs(30);
 /// Where replicas of one service write on every machine.
 const VOLUME: &str = "skep_logs";
 /// The user without rights that our images have.
 const OURS: u32 = 65532;
-
-/// A line, and the file it is from.
-struct Line {
-    file: String,
-    text: String,
-}
 
 /// Ships every line of every machine, and finds one request's in the gate and in storage by its id.
 pub(crate) async fn are_found(swarm: &Swarm, gate: &Rest) -> Outcome {
@@ -40,9 +31,9 @@ pub(crate) async fn are_found(swarm: &Swarm, gate: &Rest) -> Outcome {
 
     let index = Rest::new(swarm.manager().port(PORT));
     let first = ship(&index, &lines).await?;
-    ensure!(first.iter().all(|status| *status == 201), "lines are refused: {first:?}");
+    ensure!(first.keys().eq([&201]), "lines are refused: {first:?}");
     let again = ship(&index, &lines).await?;
-    ensure!(again.iter().all(|status| *status == 409), "a line that is shipped again is there already: {again:?}");
+    ensure!(again.keys().eq([&409]), "a line that is shipped again is there already: {again:?}");
 
     let wanted = json!({"query": {"term": {"http.request.id": id}}, "sort": ["event.sequence"]});
     let found = search(&index, &wanted).await?;
@@ -59,9 +50,8 @@ pub(crate) async fn are_found(swarm: &Swarm, gate: &Rest) -> Outcome {
 
 /// What does not parse is kept, as the pipeline leaves it.
 async fn unparsable(index: &Rest) -> Outcome {
-    let document = json!({"@timestamp": "2026-01-01T00:00:00Z", "message": "{\"torn", "tags": ["unparsable"],
-        "event": {"kind": "pipeline_error"}, "log": {"file": {"path": "/var/log/skep/gate-1.ndjson"}}});
-    index.post(format_args!("{STREAM}/_doc?refresh=true")).json(document).await?.expect(201);
+    let torn = Line { file: "gate-1.2026-01-01-00.ndjson".into(), text: "{\"torn".into() };
+    ship(index, &[torn]).await?;
     let found = search(index, &json!({"query": {"term": {"tags": "unparsable"}}})).await?;
     assert_eq!(found["hits"]["total"]["value"], 1, "{found}");
     assert_eq!(found["hits"]["hits"][0]["_source"]["message"], "{\"torn");
@@ -83,35 +73,6 @@ fn lines(swarm: &Swarm) -> anyhow::Result<Vec<Line>> {
     Ok(lines)
 }
 
-/// The status of each line, of those that are not the usual one.
-async fn ship(index: &Rest, lines: &[Line]) -> anyhow::Result<Vec<u64>> {
-    let mut statuses = BTreeSet::new();
-    for some in lines.chunks(LINES_A_REQUEST) {
-        let mut body = String::new();
-        for line in some {
-            let path = format!("/var/log/skep/{}", line.file);
-            let mut document: Value = serde_json::from_str(&line.text).with_context(|| line.text.clone())?;
-            // As the pipeline adds them, beside dotted keys.
-            document["log"] = json!({"file": {"path": path}});
-            document["agent"] = json!({"type": "logstash", "name": "n1"});
-            let id = BASE64_STANDARD.encode(Sha256::digest(format!("{path}|{}", line.text)));
-            body.extend([json!({"create": {"_id": id}}).to_string(), "\n".into(), document.to_string(), "\n".into()]);
-        }
-        let answer: Answer =
-            index.post(format_args!("{STREAM}/_bulk?refresh=true")).typed("application/x-ndjson", body).await?;
-        let answer = answer.expect(200).json();
-        let items = answer["items"].as_array().context("no items")?;
-        for item in items {
-            let status = item["create"]["status"].as_u64().context("no status")?;
-            if !matches!(status, 201 | 409) {
-                tell(&format!("refused: {item}"))?;
-            }
-            statuses.insert(status);
-        }
-    }
-    Ok(statuses.into_iter().collect())
-}
-
 async fn search(index: &Rest, query: &Value) -> anyhow::Result<Value> {
-    Ok(index.post(format_args!("{STREAM}/_search")).json(query.clone()).await?.expect(200).json())
+    Ok(index.post(format_args!("{STREAMS}/_search")).json(query.clone()).await?.expect(200).json())
 }

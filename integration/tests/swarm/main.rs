@@ -3,7 +3,6 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod events;
-mod files;
 mod load;
 mod logs;
 mod sessions;
@@ -27,10 +26,13 @@ const READY_BOUND: Duration = Duration::from_mins(5);
 const NETWORKS: usize = 5;
 const FIRST: &str = "1";
 /// Any texts, but for the password that [`Rest::administrator`] knows.
-const SECRETS: [(&str, &str); 7] = [
+const SECRETS: [(&str, &str); 10] = [
     ("admin_password", ADMIN_PASSWORD),
     ("internal_token", "the-inside-secret-of-this-swarm"),
     ("redis_password", "redis-1"),
+    ("ca", "none"),
+    ("elasticsearch_certificate", "none"),
+    ("elasticsearch_key", "none"),
     ("elastic_password", "elastic-1"),
     ("kibana_password", "kibana-1"),
     ("logstash_password", "logstash-1"),
