@@ -178,8 +178,11 @@ fn what_kibana_is_given_refers_to_what_there_is() {
 
 /// Every field that an object names, wherever it stands in it.
 fn fields(value: &Value, mapped: &BTreeMap<String, String>) {
-    let is_known =
-        |field: &str| assert!(field == "___records___" || mapped.contains_key(field), "{field} is not mapped");
+    // `message.keyword` is a form of `message`.
+    let is_known = |field: &str| {
+        let is_mapped = mapped.contains_key(field) || field == "message.keyword";
+        assert!(is_mapped || field == "___records___", "{field} is not mapped");
+    };
     match value {
         Value::Object(members) => {
             for (name, member) in members {
@@ -205,7 +208,6 @@ fn named(query: &str) -> Vec<String> {
     let outside: String = query.split('"').step_by(2).collect();
     let parts: Vec<_> = outside.split(':').collect();
     let before = parts.iter().take(parts.len().saturating_sub(1));
-    // `message.keyword` is a form of `message`.
-    let field = |part: &&str| part.rsplit([' ', '(']).next().unwrap().trim_end_matches(".keyword").to_owned();
+    let field = |part: &&str| part.rsplit([' ', '(']).next().unwrap().to_owned();
     before.map(field).collect()
 }
