@@ -1,9 +1,12 @@
 //! Pages that indexes serve, of a small collection beside those of a large one.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use anyhow::ensure;
-use integration::{Process, Program};
+use integration::{Process, Program, eventually};
 use serde_json::json;
 
 use crate::{
@@ -15,6 +18,11 @@ use crate::{
 const SMALL: usize = 1_000;
 /// Operations of a batch.
 const BATCH: usize = 100;
+/// Of each query, of those that there are.
+const PAGES: usize = 8;
+/// Longer than a change of leaves pauses: the minute for which both are written.
+const STILL: Duration = Duration::from_secs(75);
+const SETTLED: Duration = Duration::from_mins(60);
 /// Each finds more than a page in the small collection.
 const QUERIES: [(&str, &str); 7] = [
     ("newest", ""),
@@ -43,14 +51,17 @@ pub(crate) async fn compare(gate: &Process, storage: &Process, plan: Plan, large
     for number in [SMALL, large] {
         fill(gate, number).await?;
     }
+    settled(storage).await?;
     for (query, parameters) in QUERIES {
-        let mut cases = [SMALL, large].map(|number| (number, Case::new(format!("of {number}"))));
+        let pages = [pages(gate, SMALL, parameters).await?, pages(gate, large, parameters).await?];
+        let mut cases = [SMALL, large].map(|number| Case::new(format!("of {number}")));
         let mut spent = BTreeMap::<String, [f64; 2]>::new();
         for round in 0..=plan.rounds {
             progress(format_args!("{query}, round {round} of {}", plan.rounds));
-            for (at, (number, case)) in cases.iter_mut().enumerate() {
-                let path = format!("{}?page_size=30{parameters}", records(*number));
-                let ask = move |_, _| Ask { method: "GET", path: path.clone(), body: String::new() };
+            for (at, case) in cases.iter_mut().enumerate() {
+                let pages = pages[at].clone();
+                let path = move |connection: usize, n: usize| pages[(connection + n) % pages.len()].clone();
+                let ask = move |connection, n| Ask { method: "GET", path: path(connection, n), body: String::new() };
                 let asked = statements(storage).await?;
                 let before = compare::cpu(&processes)?;
                 let outcome = load::run(gate.door("rest")?, plan.connections, plan.time, false, ask).await?;
@@ -65,12 +76,44 @@ pub(crate) async fn compare(gate: &Process, storage: &Process, plan: Plan, large
                 }
             }
         }
-        table(&format!("{query}, {} connections", plan.connections), &cases.map(|(_, case)| case));
+        table(&format!("{query}, {} connections", plan.connections), &cases);
         for (name, [small, large]) in spent.iter().filter(|(_, spent)| spent.iter().any(|of| *of >= 0.05)) {
             println!("{name}: {small:.1} and {large:.1} a request");
         }
     }
     Ok(())
+}
+
+/// The first pages of a query: how records lie at one place says little of another.
+async fn pages(gate: &Process, number: usize, parameters: &str) -> anyhow::Result<Vec<String>> {
+    let (rest, first) = (gate.http("rest")?, format!("{}?page_size=30{parameters}", records(number)));
+    let mut pages = vec![first.clone()];
+    while pages.len() < PAGES {
+        let page = rest.get(&pages[pages.len() - 1]).await?.expect(200).json();
+        // Only full ones.
+        if page["records"].as_array().is_none_or(|records| records.len() < 30) {
+            pages.pop();
+            break;
+        }
+        let Some(token) = page["next_page_token"].as_str() else { break };
+        pages.push(format!("{first}&page_token={token}"));
+    }
+    ensure!(!pages.is_empty(), "{first} has no page of 30");
+    Ok(pages)
+}
+
+/// Waits until nothing is changed any more: until then leaves of indexes are cut.
+async fn settled(storage: &Process) -> anyhow::Result<()> {
+    let (mut before, mut since) = (0.0, Instant::now());
+    progress("waits until the indexes are cut");
+    let is_still = async || {
+        let written = statements(storage).await.ok()?.remove("index_write").unwrap_or_default();
+        if written > before {
+            (before, since) = (written, Instant::now());
+        }
+        (since.elapsed() > STILL).then_some(())
+    };
+    eventually("the indexes are cut", SETTLED, is_still).await
 }
 
 /// How often storage asked its store, by operation.
