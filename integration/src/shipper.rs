@@ -38,16 +38,15 @@ impl Line {
     /// Its document: the line's own dotted keys, and beside them what the pipeline adds.
     pub fn document(&self) -> Value {
         let line = serde_json::from_str::<Value>(&self.text).ok().filter(Value::is_object);
-        let service = line.as_ref().and_then(|line| line["service.name"].as_str().map(str::to_owned));
-        let is_ours = |service: &String| ["gate", "storage"].contains(&&**service);
-        // A line that is no JSON gets the time at which it is read.
-        let mut document = line.unwrap_or_else(
-            || json!({"message": self.text, "tags": ["_jsonparsefailure"], "@timestamp": "2026-01-01T00:00:00Z"}),
-        );
-        let dataset = service.filter(is_ours).map_or("skep.unparsable".to_owned(), |service| format!("skep.{service}"));
-        if dataset == "skep.unparsable" {
-            document["event"] = json!({"kind": "pipeline_error"});
-            document["tags"] = json!(["_jsonparsefailure", "unparsable"]);
+        let failed = line.is_none().then_some("_jsonparsefailure");
+        // A line without a time gets the one at which it is read.
+        let mut document = line.unwrap_or_else(|| json!({"@timestamp": "2026-01-01T00:00:00Z"}));
+        let service = document["service.name"].as_str().filter(|service| ["gate", "storage"].contains(service));
+        let dataset = format!("skep.{}", service.unwrap_or("unparsable"));
+        if service.is_none() {
+            document["message"] = self.text.clone().into();
+            document["event.kind"] = "pipeline_error".into();
+            document["tags"] = failed.into_iter().chain(["unparsable"]).collect();
         }
         document["log"] = json!({"file": {"path": format!("{FOLDER}/{}", self.file)}});
         document["agent"] = json!({"type": "logstash", "name": "n1"});

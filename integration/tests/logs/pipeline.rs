@@ -170,8 +170,14 @@ fn it_makes_of_a_line_what_the_shipper_makes() -> Outcome {
     assert_eq!(added("[data_stream][type]")[0].1, r#"Text("logs")"#);
     let shipped = integration::Line { file: "gate-a.ndjson".into(), text: r#"{"service.name":"gate"}"#.into() };
     assert_eq!(shipped.stream(), "logs-skep.gate-default");
-    let torn = integration::Line { text: r#"{"service.na"#.into(), ..shipped.clone() };
-    assert_eq!(torn.stream(), "logs-skep.unparsable-default");
+    for text in [r#"{"service.na"#, r#"{"service.name":"another","message":{"a":1}}"#] {
+        let foreign = integration::Line { text: text.into(), ..shipped.clone() };
+        assert_eq!(foreign.stream(), "logs-skep.unparsable-default");
+        assert_eq!(foreign.document()["message"], text);
+    }
+    let copied = plugins.iter().find(|plugin| plugin.conditions == ["else"]).unwrap();
+    let to_message = Value::Hash(vec![("[event][original]".into(), Value::Text("message".into()))]);
+    assert!(copied.options.contains(&("copy".into(), to_message)));
     // Of `printf '%s' '{"service.name":"gate"}' | sha256sum`.
     assert_eq!(&shipped.fingerprint()[..16], "d0c9da049546a20f");
     assert_eq!(template()["index_patterns"][0], "logs-skep.*-*");
