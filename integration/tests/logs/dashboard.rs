@@ -14,6 +14,11 @@ const BAR: &str = "1m";
 /// What a panel counts: how many lines there are of each combination of values.
 pub(crate) type Counts = BTreeMap<Vec<String>, u64>;
 
+/// How Kibana 8.19 is told to show nanoseconds as milliseconds. `milliseconds` instead would be those beyond the last whole
+/// second, and `suffix` would be a text to write after them.
+const NANOSECONDS: &str =
+    r#"{"id":"duration","params":{"decimals":1,"compact":true,"fromUnit":"nanoseconds","toUnit":"asMilliseconds"}}"#;
+
 /// A visualization, as far as its question goes.
 pub(crate) struct Panel {
     pub(crate) id: String,
@@ -86,6 +91,7 @@ impl Panel {
     pub(crate) async fn ask(&self, elasticsearch: &Rest) -> anyhow::Result<(Counts, Vec<f64>)> {
         let mut inner = Map::new();
         for (number, column) in self.of("percentile").enumerate() {
+            assert_eq!(column["params"]["format"].to_string(), NANOSECONDS);
             let percents = [&column["params"]["percentile"]];
             inner.insert(
                 format!("p{number}"),

@@ -1,8 +1,9 @@
 //! Lines that were really written, shipped as the pipeline does: one request's trail is found by its id, a file that is read
 //! again makes no duplicates, and each panel of the dashboard shows what was done.
 
-use std::time::Duration;
+use std::{future::IntoFuture, time::Duration};
 
+use anyhow::Context;
 use integration::{Elasticsearch, Line, Process, Program, Rest, eventually, ship};
 use serde_json::{Value, json};
 
@@ -25,13 +26,16 @@ async fn act(gate: &Process, storage: &mut Process) -> anyhow::Result<String> {
     let id = made.header("x-request-id").to_owned();
     rest.get(NOTES).await?.problem(401, "unauthenticated");
     rest.get("/v1/nowhere").await?.problem(404, "route_not_found");
-    for name in ["admin", "nobody", "admin"] {
-        let signed_in = json!({"name": name, "password": "no password of anybody"});
-        rest.post("/v1/sessions").json(signed_in).await?.problem(401, "invalid_credentials");
+    let sign_in =
+        |name: &str| rest.post("/v1/sessions").json(json!({"name": name, "password": "no password of anybody"}));
+    for name in ["admin", "nobody"] {
+        sign_in(name).await?.problem(401, "invalid_credentials");
     }
+    let is_limited = async || (sign_in("nobody").await.ok()?.status == 429).then_some(());
+    eventually("sign-ins are limited", WRITTEN, is_limited).await?;
     let seen = async || storage.logs().lines().ok()?.iter().any(|line| line["http.request.id"] == *id).then_some(());
     eventually("storage has written of it", WRITTEN, seen).await?;
-    storage.kill().await?;
+    broken_call(gate, storage, &rest).await?;
     let is_left_out = async || {
         rest.post(NOTES).json(json!({"data": {}})).await.ok()?;
         let lines = gate.logs().lines().ok()?;
@@ -39,6 +43,22 @@ async fn act(gate: &Process, storage: &mut Process) -> anyhow::Result<String> {
     };
     eventually("a storage is left out", WRITTEN, is_left_out).await?;
     Ok(id)
+}
+
+/// A storage that dies with a call: it is made a second time, and there is nobody else.
+async fn broken_call(gate: &Process, storage: &mut Process, rest: &Rest) -> Outcome {
+    let calls = async || {
+        let metrics = gate.http("metrics").ok()?.get("/metrics").await.ok()?.expect(200).text;
+        let count = metrics.lines().find_map(|line| line.strip_prefix("skep_backend_calls_total{")?.split_once("} "));
+        count?.1.parse::<u64>().ok()
+    };
+    let before = calls().await.context("no calls are counted")?;
+    storage.pause()?;
+    let waiting = tokio::spawn(rest.post(NOTES).json(json!({"data": {}})).into_future());
+    eventually("storage is asked", WRITTEN, async || (calls().await? > before).then_some(())).await?;
+    storage.kill().await?;
+    waiting.await??.problem(503, "unavailable");
+    Ok(())
 }
 
 fn lines(processes: &[&Process]) -> anyhow::Result<Vec<Line>> {
@@ -105,7 +125,8 @@ async fn what_was_done_is_found_and_shown() -> Outcome {
     let index = elasticsearch.rest();
     index.put("/_index_template/skep").json(template()).await?.expect(200);
     let mut storage = Program::storage(TOKEN)?.env("HOSTNAME", "storage-1").start().await?;
-    let mut gate = Program::gate(&storage, TOKEN)?.env("HOSTNAME", "gate-1").start().await?;
+    let gate = Program::gate(&storage, TOKEN)?.env("HOSTNAME", "gate-1").env("RATE_LIMIT", "6000/1m");
+    let mut gate = gate.start().await?;
     let id = act(&gate, &mut storage).await?;
     gate.terminate().await?;
 
@@ -123,6 +144,7 @@ async fn what_was_done_is_found_and_shown() -> Outcome {
         let unmapped: Vec<_> = line.as_object().unwrap().keys().filter(|name| !mapped.contains_key(*name)).collect();
         assert!(unmapped.is_empty(), "{unmapped:?} of {line}");
     }
+    assert!(parsed.iter().any(|line| line["skep.retries"] == 1), "a call was made twice");
     for panel in panels() {
         let (counts, percentiles) = panel.ask(index).await?;
         let expected = counted(&parsed, &panel.id, &panel.groups());
