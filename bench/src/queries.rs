@@ -22,7 +22,7 @@ const BATCH: usize = 100;
 const PAGES: usize = 8;
 /// Longer than a change of leaves pauses: the minute for which both are written.
 const STILL: Duration = Duration::from_secs(75);
-const SETTLED: Duration = Duration::from_mins(60);
+const SETTLED: Duration = Duration::from_hours(1);
 /// Each finds more than a page in the small collection.
 const QUERIES: [(&str, &str); 7] = [
     ("newest", ""),
