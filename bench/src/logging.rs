@@ -9,7 +9,7 @@ use integration::{Process, Program, eventually};
 use crate::{
     compare::{self, Case, Round, progress, table},
     load,
-    measure::{Plan, insert, read, some_ids},
+    measure::{Plan, insert, some_gets},
 };
 
 const LINES: usize = 1_000_000;
@@ -19,7 +19,7 @@ const MINUTE: u64 = 60;
 /// For how long the full disk is prepared, in minutes.
 const FULL: i64 = 12 * 60;
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Work {
     Insert,
     Get,
@@ -86,12 +86,7 @@ async fn ask(skep: &Process, work: Work, plan: Plan) -> anyhow::Result<Round> {
     let (address, before) = (skep.door("rest")?, compare::cpu(&[skep.id()?])?);
     let outcome = match work {
         Work::Insert => load::run(address, plan.connections, plan.time, false, |_, n| insert(n)).await?,
-        Work::Get => {
-            let ids = some_ids(address).await?;
-            let get =
-                move |connection: usize, n: usize| read(&format!("/{}", ids[(connection * 131 + n * 17) % ids.len()]));
-            load::run(address, plan.connections, plan.time, false, get).await?
-        }
+        Work::Get => load::run(address, plan.connections, plan.time, false, some_gets(address).await?).await?,
     };
     ensure!(outcome.failed == 0, "{} requests failed", outcome.failed);
     Ok(Round { outcome, cpu: compare::cpu(&[skep.id()?])? - before, ..Round::default() })
@@ -101,15 +96,13 @@ async fn ask(skep: &Process, work: Work, plan: Plan) -> anyhow::Result<Round> {
 fn fill(skep: &Process) -> anyhow::Result<()> {
     let now = jiff::Timestamp::now();
     for minute in 1..FULL {
-        let begin = (now + jiff::SignedDuration::from_mins(minute)).strftime("%Y-%m-%d-%H-%M").to_string();
-        ["gate", "storage"].iter().try_for_each(|service| skep.logs().fill(service, &begin))?;
+        let minute = now + jiff::SignedDuration::from_mins(minute);
+        ["gate", "storage"].iter().try_for_each(|service| skep.logs().fill(service, minute))?;
     }
     Ok(())
 }
 
 async fn lost(skep: &Process) -> anyhow::Result<u64> {
-    let told = skep.http("metrics")?.get("/metrics").await?.expect(200).text;
-    let counts =
-        told.lines().filter(|line| line.starts_with("skep_log_lines_lost_total{") && line.contains("\"file\""));
-    Ok(counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
+    let lost = skep.metric("skep_log_lines_lost_total").await?;
+    Ok(lost.iter().filter(|(labels, _)| labels.contains("\"file\"")).map(|(_, lines)| lines).sum())
 }

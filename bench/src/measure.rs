@@ -39,10 +39,7 @@ async fn compare(plan: Plan) -> anyhow::Result<()> {
     for _ in 0..plan.rounds {
         floor.push(measure(plan, echo, None, |_, n| insert(n)).await?);
         inserts.push(measure(plan, addr, Some(&skep), |_, n| insert(n)).await?);
-        let ids = some_ids(addr).await?;
-        let get =
-            move |connection: usize, n: usize| read(&format!("/{}", ids[(connection * 131 + n * 17) % ids.len()]));
-        gets.push(measure(plan, addr, Some(&skep), get).await?);
+        gets.push(measure(plan, addr, Some(&skep), some_gets(addr).await?).await?);
         lists.push(measure(plan, addr, Some(&skep), |_, _| read("?page_size=30")).await?);
     }
     let kept = inserts.iter().map(|(outcome, _)| outcome.taken.len()).sum::<usize>();
@@ -70,11 +67,15 @@ pub(crate) fn read(what: &str) -> Ask {
     Ask { method: "GET", path: format!("{RECORDS}{what}"), body: String::new() }
 }
 
-pub(crate) async fn some_ids(addr: SocketAddr) -> anyhow::Result<Vec<String>> {
+/// Gets of up to a thousand records that are there, one after the other and from everywhere.
+pub(crate) async fn some_gets(
+    addr: SocketAddr,
+) -> anyhow::Result<impl Fn(usize, usize) -> Ask + Clone + Send + Sync + 'static> {
     let outcome = load::run(addr, 1, Duration::from_millis(1), true, |_, _| read("?page_size=1000")).await?;
     let page: Value = serde_json::from_slice(outcome.bodies.first().context("no page")?)?;
     let records = page["records"].as_array().context("a page without records")?;
-    Ok(records.iter().filter_map(|record| record["id"].as_str().map(str::to_owned)).collect())
+    let ids: Vec<_> = records.iter().filter_map(|record| record["id"].as_str().map(str::to_owned)).collect();
+    Ok(move |connection: usize, n: usize| read(&format!("/{}", ids[(connection * 131 + n * 17) % ids.len()])))
 }
 
 /// An outcome, and the CPU seconds that the server spent on it.

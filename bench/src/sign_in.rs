@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     compare::{Case, Round, progress, table},
     load::{self, Ask, Outcome},
-    measure::{Plan, insert, read, some_ids},
+    measure::{Plan, insert, some_gets},
 };
 
 const SIGNING_IN: usize = 64;
@@ -25,8 +25,7 @@ async fn compare(plan: Plan) -> anyhow::Result<()> {
     let (addr, rest) = (skep.door("rest")?, skep.http("rest")?);
     rest.post("/v1/accounts").json(json!({"name": NAME, "password": PASSWORD})).await?.expect(201);
     load::run(addr, plan.connections, Duration::from_millis(500), false, |_, n| insert(n)).await?;
-    let ids = some_ids(addr).await?;
-    let get = move |connection: usize, n: usize| read(&format!("/{}", ids[(connection * 131 + n * 17) % ids.len()]));
+    let get = some_gets(addr).await?;
 
     let passwords = [None, Some("wrong horse"), Some(PASSWORD)];
     let mut cases = ["alone", "beside wrong passwords", "beside right passwords"].map(Case::new);

@@ -5,13 +5,12 @@ mod place;
 use std::{
     collections::BTreeMap,
     env,
-    path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
     time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, anyhow, ensure};
-use tokio::{process::Command, sync::OnceCell};
+use tokio::sync::OnceCell;
 
 pub use self::node::CassandraNode;
 use self::{
@@ -21,7 +20,7 @@ use self::{
 use crate::{
     ChaosProxy,
     certificates::{self, Certificates},
-    eventually,
+    eventually, parts,
 };
 
 /// How the nodes are fetched and configured, for a person to read.
@@ -92,7 +91,7 @@ impl Cassandra {
     /// Starts a cluster; fails, saying what to install, if that cannot be done here.
     pub async fn start(options: CassandraOptions) -> anyhow::Result<Self> {
         ensure!((1..=3).contains(&options.nodes), "1 to 3 nodes, not {}", options.nodes);
-        let jars = fetch().await?;
+        let jars = parts::fetch(RECIPE).await?;
         let nodes = options.nodes;
         let place = tokio::task::spawn_blocking(move || Place::claim(nodes)).await??;
         let addresses = (1..=nodes).flat_map(|node| [place.address(node), place.proxy(node)]);
@@ -211,16 +210,4 @@ fn java_options(options: &CassandraOptions) -> Vec<String> {
     ];
     java.extend_from_slice(&options.java);
     java
-}
-
-fn java() -> PathBuf {
-    env::var_os("JAVA_HOME").map_or_else(|| "java".into(), |home| Path::new(&home).join("bin/java"))
-}
-
-/// The folder of Cassandra's jars, fetched if they are missing.
-async fn fetch() -> anyhow::Result<PathBuf> {
-    let script = Path::new(RECIPE).join("fetch");
-    let output = Command::new(&script).output().await.with_context(|| format!("{}", script.display()))?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?.trim_end().into())
 }

@@ -1,17 +1,10 @@
-use std::{
-    fs,
-    net::Ipv4Addr,
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use std::{fs, net::Ipv4Addr, os::unix::fs::symlink, path::Path, process::Stdio, time::Duration};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::{Rest, eventually, redis::free_port};
+use crate::{Rest, eventually, parts, redis::free_port};
 
 const RECIPE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/elasticsearch");
 const OPEN: Duration = Duration::from_mins(3);
@@ -31,10 +24,10 @@ impl Elasticsearch {
     /// # Errors
     /// Without a JDK and Maven.
     pub async fn start() -> anyhow::Result<Self> {
-        let (home, folder, port) = (fetch().await?, TempDir::with_prefix("elasticsearch-")?, free_port()?);
+        let (home, folder, port) = (parts::fetch(RECIPE).await?, TempDir::with_prefix("elasticsearch-")?, free_port()?);
         configure(folder.path(), &home, port)?;
         let output = fs::File::create(folder.path().join("output"))?;
-        let mut child = Command::new("java")
+        let mut child = Command::new(parts::java())
             .args(["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"])
             .args(["-Djava.net.preferIPv4Stack=true", "-Dlog4j2.disable.jmx=true"])
             .arg(format!("-Djava.io.tmpdir={}", folder.path().display()))
@@ -82,11 +75,4 @@ fn configure(folder: &Path, home: &Path, port: u16) -> anyhow::Result<()> {
          appender.console.layout.type = PatternLayout\nappender.console.layout.pattern = [%d{ISO8601}][%-5p][%c{1.}] %m%n\n\
          rootLogger.level = warn\nrootLogger.appenderRef.console.ref = console\n";
     Ok(fs::write(config.join("log4j2.properties"), logging)?)
-}
-
-async fn fetch() -> anyhow::Result<PathBuf> {
-    let script = Path::new(RECIPE).join("fetch");
-    let output = Command::new(&script).output().await.with_context(|| format!("{}", script.display()))?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?.trim_end().into())
 }

@@ -12,6 +12,7 @@ mod chaos;
 mod elasticsearch;
 mod house;
 mod logs;
+mod parts;
 mod process;
 mod program;
 mod redis;

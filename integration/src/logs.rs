@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// The log files of one start of a process.
@@ -38,14 +39,14 @@ impl Logs {
         self.paths()?.into_iter().map(|path| Ok((name(&path), fs::read_to_string(&path)?))).collect()
     }
 
-    /// Puts a full disk in the place of the file in which these lines of a service go on, `<service>-<instance>.<begin>.ndjson`.
-    pub fn fill(&self, service: &str, begin: &str) -> anyhow::Result<()> {
+    /// Puts a full disk in the place of the file in which a service writes that minute, if one begins each minute.
+    pub fn fill(&self, service: &str, minute: Timestamp) -> anyhow::Result<()> {
         let paths = self.paths()?;
         let name =
             |path: &PathBuf| Some(path.file_name()?.to_str()?.strip_suffix(".ndjson")?.rsplit_once('.')?.0.to_owned());
         let mut names = paths.iter().filter_map(name);
         let name = names.find(|name| name.starts_with(&format!("{service}-"))).context("no file of that service")?;
-        Ok(symlink("/dev/full", self.0.join(format!("{name}.{begin}.ndjson")))?)
+        Ok(symlink("/dev/full", self.0.join(format!("{name}.{}.ndjson", minute.strftime("%Y-%m-%d-%H-%M"))))?)
     }
 
     /// The numbers (`event.sequence`) of each service's lines, each of which has to be whole, and to stand there once.

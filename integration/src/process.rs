@@ -68,6 +68,16 @@ impl Process {
         Ok(Rest::new(self.door(door)?))
     }
 
+    /// The samples of a metric that are whole numbers: its labels as they are written, and the value.
+    pub async fn metric(&self, name: &str) -> anyhow::Result<BTreeMap<String, u64>> {
+        let told = self.http("metrics")?.get("/metrics").await?.expect(200).text;
+        let sample = |line: &str| {
+            let (labels, value) = line.strip_prefix(name)?.rsplit_once(' ')?;
+            (labels.is_empty() || labels.starts_with('{')).then(|| Some((labels.to_owned(), value.parse().ok()?)))?
+        };
+        Ok(told.lines().filter_map(sample).collect())
+    }
+
     /// What this start has logged.
     pub fn logs(&self) -> &Logs {
         &self.logs

@@ -152,7 +152,7 @@ impl CassandraNode {
             // Cassandra would lock its whole heap into memory.
             command.arg("--bounding-set=-ipc_lock");
         }
-        command.arg(super::java()).args(&self.java);
+        command.arg(crate::parts::java()).args(&self.java);
         let folder = self.folder.display();
         command.arg(format!("{FOLDER_ARGUMENT}{folder}")).arg(format!("-Dcassandra.logdir={folder}"));
         command.arg(format!("-Dcassandra.config=file://{folder}/cassandra.yaml"));

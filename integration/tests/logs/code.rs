@@ -1,14 +1,17 @@
 //! What the code of the services can log, read from the code: every call of a macro of `tracing`, outside of tests.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
+const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../services");
 const MACROS: [&str; 8] = ["trace!", "debug!", "info!", "warn!", "error!", "$level!", "info_span!", "debug_span!"];
 
 /// A call.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) file: String,
-    /// The text, empty for a span.
+    /// Whether it is a span, whose fields are on the lines within it.
+    pub(crate) is_span: bool,
+    /// The text, or a span's name.
     pub(crate) message: String,
     pub(crate) fields: Vec<Field>,
 }
@@ -23,34 +26,29 @@ pub(crate) struct Field {
 /// All of them.
 pub(crate) fn events() -> Vec<Event> {
     let mut events = Vec::new();
-    visit(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../services")), &mut events);
+    each_file(Path::new(SERVICES), &mut |path, code| {
+        for name in MACROS {
+            for (at, _) in code.match_indices(name) {
+                let before = code[..at].chars().next_back().unwrap_or(' ');
+                if !before.is_alphanumeric() && before != '_' {
+                    events.extend(event(path, name, &arguments(&code[at + name.len()..])));
+                }
+            }
+        }
+    });
     events
 }
 
 /// Every text of the services' code that begins so.
-pub(crate) fn words(prefix: &str) -> std::collections::BTreeSet<String> {
-    let mut found = std::collections::BTreeSet::new();
-    each_file(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../services")), &mut |_, code| {
+pub(crate) fn words(prefix: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    each_file(Path::new(SERVICES), &mut |_, code| {
         let texts = code.split('"').filter(|text| text.starts_with(prefix));
         let is_name =
             |text: &&str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         found.extend(texts.filter(is_name).map(str::to_owned));
     });
     found
-}
-
-fn visit(folder: &Path, events: &mut Vec<Event>) {
-    each_file(folder, &mut |path, code| {
-        for name in MACROS {
-            for (at, _) in code.match_indices(name) {
-                let before = code[..at].chars().next_back().unwrap_or(' ');
-                if !before.is_alphanumeric() && before != '_' {
-                    let arguments = arguments(&code[at + name.len()..]);
-                    events.extend(event(path, &arguments));
-                }
-            }
-        }
-    });
 }
 
 /// Hands over each file of code, without its tests.
@@ -99,8 +97,8 @@ fn inner(fields: &str) -> Vec<String> {
     arguments(&format!("({fields})"))
 }
 
-fn event(path: &Path, arguments: &[String]) -> Option<Event> {
-    let file = path.display().to_string();
+fn event(path: &Path, name: &str, arguments: &[String]) -> Option<Event> {
+    let (file, is_span) = (path.display().to_string(), name.ends_with("_span!"));
     let (mut message, mut fields) = (String::new(), Vec::new());
     for part in arguments {
         if let Some(text) = part.strip_prefix('"') {
@@ -116,5 +114,5 @@ fn event(path: &Path, arguments: &[String]) -> Option<Event> {
             }
         }
     }
-    (!message.is_empty()).then_some(Event { file, message, fields })
+    (!message.is_empty()).then_some(Event { file, is_span, message, fields })
 }

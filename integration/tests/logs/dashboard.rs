@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use integration::Rest;
 use serde_json::{Map, Value, json};
 
-use crate::files::{file, mapped};
+use crate::files::{file, mapped, search};
 
-const STREAMS: &str = "/logs-skep.*-*";
 /// Bars of so long; Kibana draws as many as there is room.
 const BAR: &str = "1m";
 
@@ -109,7 +108,7 @@ impl Panel {
             inner = Map::from_iter([("terms".to_owned(), json!({"terms": terms, "aggs": inner}))]);
         }
         let question = json!({"size": 0, "query": asked(&self.query), "aggs": inner});
-        let answer = elasticsearch.post(format_args!("{STREAMS}/_search")).json(question).await?.expect(200).json();
+        let answer = search(elasticsearch, question).await?;
         let (mut counts, mut percentiles) = (Counts::new(), Vec::new());
         flatten(&answer["aggregations"], &[], &mut counts, &mut percentiles);
         Ok((counts, percentiles))
@@ -141,7 +140,7 @@ impl Search {
     pub(crate) async fn ask(&self, elasticsearch: &Rest) -> anyhow::Result<(u64, Vec<Value>)> {
         let sort = Map::from_iter([(self.sort.0.clone(), json!(self.sort.1))]);
         let question = json!({"size": 500, "track_total_hits": true, "query": asked(&self.query), "sort": [sort]});
-        let answer = elasticsearch.post(format_args!("{STREAMS}/_search")).json(question).await?.expect(200).json();
+        let answer = search(elasticsearch, question).await?;
         let hits = answer["hits"]["hits"].as_array().unwrap().iter().map(|hit| hit["_source"].clone()).collect();
         Ok((answer["hits"]["total"]["value"].as_u64().unwrap(), hits))
     }

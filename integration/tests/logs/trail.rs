@@ -4,13 +4,13 @@
 use std::{future::IntoFuture, time::Duration};
 
 use anyhow::Context;
-use integration::{Elasticsearch, Line, Process, Program, Rest, eventually, ship};
+use integration::{Line, Process, Program, Rest, eventually, ship};
 use serde_json::{Value, json};
 
 use crate::{
     Outcome,
     dashboard::{Counts, panels, searches},
-    files::{mapped, template},
+    files::{elasticsearch, mapped, nothing_is_malformed, search},
 };
 
 const TOKEN: &str = "an-inside-token-of-some-length";
@@ -47,12 +47,8 @@ async fn act(gate: &Process, storage: &mut Process) -> anyhow::Result<String> {
 
 /// A storage that dies with a call: it is made a second time, and there is nobody else.
 async fn broken_call(gate: &Process, storage: &mut Process, rest: &Rest) -> Outcome {
-    let calls = async || {
-        let metrics = gate.http("metrics").ok()?.get("/metrics").await.ok()?.expect(200).text;
-        let count = metrics.lines().find_map(|line| line.strip_prefix("skep_backend_calls_total{")?.split_once("} "));
-        count?.1.parse::<u64>().ok()
-    };
-    let before = calls().await.context("no calls are counted")?;
+    let calls = async || Some(gate.metric("skep_backend_calls_total").await.ok()?.values().sum::<u64>());
+    let before = calls().await.filter(|calls| *calls > 0).context("no calls are counted")?;
     storage.pause()?;
     let waiting = tokio::spawn(rest.post(NOTES).json(json!({"data": {}})).into_future());
     eventually("storage is asked", WRITTEN, async || (calls().await? > before).then_some(())).await?;
@@ -121,9 +117,8 @@ fn slow(of: &Line) -> anyhow::Result<Line> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_done_is_found_and_shown() -> Outcome {
-    let elasticsearch = Elasticsearch::start().await?;
+    let elasticsearch = elasticsearch().await?;
     let index = elasticsearch.rest();
-    index.put("/_index_template/skep").json(template()).await?.expect(200);
     let mut storage = Program::storage(TOKEN)?.env("HOSTNAME", "storage-1").start().await?;
     let gate = Program::gate(&storage, TOKEN)?.env("HOSTNAME", "gate-1").env("RATE_LIMIT", "6000/1m");
     let mut gate = gate.start().await?;
@@ -134,9 +129,7 @@ async fn what_was_done_is_found_and_shown() -> Outcome {
     written.push(slow(written.last().unwrap())?);
     assert_eq!(ship(index, &written).await?, [(201, written.len())].into());
     assert_eq!(ship(index, &written).await?, [(409, written.len())].into(), "read again, they are there already");
-    let ignored = json!({"query": {"exists": {"field": "_ignored"}}});
-    let ignored = index.post("/logs-skep.*/_search").json(ignored).await?.expect(200).json();
-    assert_eq!(ignored["hits"]["total"]["value"], 0, "a value that its field cannot hold: {ignored}");
+    nothing_is_malformed(index).await?;
 
     let parsed: Vec<Value> = written.iter().map(|line| serde_json::from_str(&line.text).unwrap()).collect();
     let mapped = mapped();
@@ -174,7 +167,7 @@ fn order(value: &Value) -> String {
 /// What every part did for one request, found by the id that its client was given.
 async fn trail(index: &Rest, id: &str) -> Outcome {
     let question = json!({"query": {"term": {"http.request.id": id}}, "sort": ["@timestamp"]});
-    let found = index.post("/logs-skep.*/_search").json(question).await?.expect(200).json();
+    let found = search(index, question).await?;
     let hits = found["hits"]["hits"].as_array().unwrap();
     let did: Vec<_> = hits.iter().map(|hit| (&hit["_source"]["service.name"], &hit["_source"]["message"])).collect();
     for part in [("gate", "request"), ("storage", "call")] {

@@ -16,9 +16,8 @@ const STALL: Duration = Duration::from_secs(5);
 
 /// How many lines of the gate were lost.
 async fn lost(process: &Process) -> anyhow::Result<u64> {
-    let metrics = process.http("metrics")?.get("/metrics").await?.expect(200).text;
-    let name = r#"skep_log_lines_lost_total{service="gate",sink="file"} "#;
-    Ok(metrics.lines().find_map(|line| line.strip_prefix(name)?.parse().ok()).unwrap_or_default())
+    let lost = process.metric("skep_log_lines_lost_total").await?;
+    Ok(lost.get(r#"{service="gate",sink="file"}"#).copied().unwrap_or_default())
 }
 
 /// Asks until it is enough; how many requests were made, and how long the slowest took.
@@ -37,7 +36,7 @@ async fn ask(rest: &Rest, enough: &AtomicBool) -> anyhow::Result<(usize, Duratio
 async fn a_full_disk_costs_its_lines_and_nothing_else() -> Outcome {
     let mut skep = Program::skep()?.env("LOG_ROTATION", "minutely").start().await?;
     let next = Timestamp::now() + SignedDuration::from_mins(1);
-    skep.logs().fill("gate", &next.strftime("%Y-%m-%d-%H-%M").to_string())?;
+    skep.logs().fill("gate", next)?;
     let (rest, enough) = (skep.http("rest")?, AtomicBool::new(false));
     let asking = futures_util::future::join_all((0..CLIENTS).map(|_| ask(&rest, &enough)));
     let watching = async {

@@ -13,6 +13,7 @@ pub mod conformance;
 mod definition;
 pub mod embedded;
 mod indexing;
+mod operation;
 mod row;
 
 use async_trait::async_trait;

@@ -5,11 +5,10 @@
 use std::{
     sync::{Arc, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use metrics::{counter, histogram};
-use redb::{CommitError, Durability, WriteTransaction};
+use redb::{Durability, WriteTransaction};
 use skep_proto::{Code, Error};
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,14 +18,12 @@ use super::{
     load_definitions,
     tables::{Outcome, Tables},
 };
-use crate::store::{Definition, Result};
+use crate::store::{Definition, Result, operation::Operation};
 
 /// Writes that may wait; beyond, callers wait to be let in.
 const QUEUE: usize = 1024;
 /// Writes that share a commit at most.
 const BATCH: usize = 512;
-/// What a disk mostly takes a hundredth of.
-const SLOW: Duration = Duration::from_millis(500);
 
 pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
 
@@ -92,9 +89,9 @@ impl<T: Send, F: FnOnce(&mut Tables<'_>) -> Outcome<T> + Send> Job for Task<T, F
 }
 
 fn write_batches(file: &File, mut queue: mpsc::Receiver<Box<dyn Job>>, definitions: &SharedDefinitions) {
-    let mut batch = Vec::with_capacity(BATCH);
+    let (mut batch, commits) = (Vec::with_capacity(BATCH), Operation::new("commit"));
     while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let committed = file.write(|transaction| commit(transaction, &mut batch)).map(|redefined| {
+        let committed = file.write(|transaction| commit(transaction, &mut batch, &commits)).map(|redefined| {
             let mut known = definitions.write().unwrap_or_else(PoisonError::into_inner);
             for (name, definition) in redefined {
                 match definition {
@@ -120,6 +117,7 @@ fn write_batches(file: &File, mut queue: mpsc::Receiver<Box<dyn Job>>, definitio
 fn commit(
     mut transaction: WriteTransaction,
     batch: &mut [Box<dyn Job>],
+    commits: &Operation,
 ) -> std::result::Result<Redefined, redb::Error> {
     transaction.set_durability(Durability::Immediate)?;
     let mut tables = Tables::open(&transaction)?;
@@ -128,23 +126,13 @@ fn commit(
     }
     let redefined = std::mem::take(&mut tables.redefined);
     drop(tables);
-    counted(|| transaction.commit())?;
-    Ok(redefined)
-}
-
-/// Counts a commit, and tells of it where the disk was slow.
-fn counted(commit: impl FnOnce() -> std::result::Result<(), CommitError>) -> std::result::Result<(), CommitError> {
     let begun = Instant::now();
-    let committed = commit();
-    let taken = begun.elapsed();
-    histogram!("skep_store_operation_duration_seconds", "operation" => "commit").record(taken.as_secs_f64());
-    if committed.is_err() {
-        counter!("skep_store_operations_failed_total", "operation" => "commit").increment(1);
+    let committed = transaction.commit();
+    if let Some(nanos) = commits.ended(begun.elapsed(), committed.is_ok()) {
+        tracing::warn!(event.duration = nanos, "slow commit");
     }
-    if taken >= SLOW {
-        tracing::warn!(event.duration = u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX), "slow commit");
-    }
-    committed
+    committed?;
+    Ok(redefined)
 }
 
 type Redefined = Vec<(String, Option<Definition>)>;
