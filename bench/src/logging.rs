@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use integration::{Process, Program, eventually};
+use integration::{Cassandra, CassandraOptions, House, Process, Program, eventually};
 
 use crate::{
     compare::{self, Case, Round, progress, table},
@@ -16,6 +16,8 @@ const LINES: usize = 1_000_000;
 /// Of each of the two services, at least.
 const FILES: usize = 3;
 const MINUTE: u64 = 60;
+/// Until then a Cassandra node spends a third of the machine on compiling itself.
+const WARM: Duration = Duration::from_secs(15);
 /// For how long the full disk is prepared, in minutes.
 const FULL: i64 = 12 * 60;
 
@@ -31,65 +33,109 @@ pub(crate) fn run(plan: Plan) -> anyhow::Result<()> {
 
 #[allow(clippy::print_stdout, reason = "the figures are what it is for")]
 async fn compare(plan: Plan) -> anyhow::Result<()> {
-    let (without, mut files, full) = (start().await?, start().await?, start().await?);
-    without.http("metrics")?.put("/log").typed("text/plain", "off").await?.expect(200);
-    fill(&full)?;
+    let (without, files, full) = (one().await?, one().await?, one().await?);
+    silence(&without).await?;
+    fill(&full.gate)?;
     progress("the disk is full from the next minute on");
     let is_full = async || {
         ask(&full, Work::Insert, Plan { connections: 1, time: Duration::from_millis(1), rounds: 1 }).await.ok()?;
-        (lost(&full).await.ok()? > 0).then_some(())
+        (lost(&full.gate).await.ok()? > 0).then_some(())
     };
     eventually("lines are lost", Duration::from_secs(2 * MINUTE), is_full).await?;
+    tables("one process", [("without a log", &without), ("to files", &files), ("to a full disk", &full)], plan).await?;
+    written(files.gate, plan).await?;
+    drop((without, full));
 
+    let cluster = Cassandra::start(CassandraOptions::default()).await?;
+    let keyspace = cluster.keyspace();
+    let (without, files) = (on(&cluster, &keyspace).await?, on(&cluster, &keyspace).await?);
+    let defined = files.rest()?.define("guestbook").await?;
+    ensure!(defined.status == 201, "{defined:?}");
+    silence(&without).await?;
+    for house in [&without, &files] {
+        progress("warming up");
+        ask(house, Work::Insert, Plan { time: WARM, ..plan }).await?;
+        ask(house, Work::Get, Plan { time: WARM, ..plan }).await?;
+    }
+    tables("gate and storage on Cassandra", [("without a log", &without), ("to files", &files)], plan).await
+}
+
+/// Each work on all of them, in turn.
+async fn tables<const N: usize>(shape: &str, houses: [(&str, &House); N], plan: Plan) -> anyhow::Result<()> {
     for (name, work) in [("insert", Work::Insert), ("get", Work::Get)] {
-        let mut cases = ["without a log", "to files", "to a full disk"].map(Case::new);
+        let mut cases = houses.map(|(case, _)| Case::new(case));
         for round in 0..=plan.rounds {
-            progress(format_args!("{name}, round {round} of {}", plan.rounds));
-            for (process, case) in [&without, &files, &full].into_iter().zip(&mut cases) {
-                let measured = ask(process, work, plan).await?;
+            progress(format_args!("{shape}: {name}, round {round} of {}", plan.rounds));
+            // The one that begins changes with the round.
+            for at in (0..N).map(|turn| (turn + round) % N) {
+                let measured = ask(houses[at].1, work, plan).await?;
                 if round > 0 {
-                    case.rounds.push(measured);
+                    cases[at].rounds.push(measured);
                 }
             }
         }
-        table(&format!("{name}, {} connections", plan.connections), &cases);
+        table(&format!("{shape}: {name}, {} connections", plan.connections), &cases);
     }
+    Ok(())
+}
 
+/// Asks until a million lines are in several files of each service, ends it, and looks for each line.
+#[allow(clippy::print_stdout, reason = "the figures are what it is for")]
+async fn written(skep: Process, plan: Plan) -> anyhow::Result<()> {
+    let mut files = House { gate: skep, storage: None };
     let mut asked = 0;
-    while 2 * asked < LINES || files.logs().paths()?.len() < 2 * FILES {
-        progress(format_args!("{} of {LINES} lines in {} files", 2 * asked, files.logs().paths()?.len()));
+    while 2 * asked < LINES || files.gate.logs().paths()?.len() < 2 * FILES {
+        progress(format_args!("{} of {LINES} lines in {} files", 2 * asked, files.gate.logs().paths()?.len()));
         let longer = Plan { time: Duration::from_secs(MINUTE / 4), ..plan };
         asked += ask(&files, Work::Get, longer).await?.outcome.taken.len();
     }
-    let lost = lost(&files).await?;
-    files.terminate().await?;
+    let lost = lost(&files.gate).await?;
+    files.gate.terminate().await?;
     ensure!(lost == 0, "{lost} lines were lost");
     let mut lines = 0;
-    for (service, numbers) in files.logs().numbers()? {
+    for (service, numbers) in files.gate.logs().numbers()? {
         let whole = 1..=u64::try_from(numbers.len())?;
         ensure!(numbers.iter().copied().eq(whole), "lines of {service} are missing");
         lines += numbers.len();
     }
-    let number = files.logs().paths()?.len();
+    let number = files.gate.logs().paths()?.len();
     println!("\n{lines} lines in {number} files, written under load: none is missing, none is torn");
     Ok(())
 }
 
-async fn start() -> anyhow::Result<Process> {
+async fn one() -> anyhow::Result<House> {
     let skep = Program::skep()?.arg("--example").arg("guestbook").env("LOG_ROTATION", "minutely");
-    let skep = skep.env("LOG_KEEP_BYTES", "8GiB").start().await?;
-    ask(&skep, Work::Insert, Plan { connections: 1, time: Duration::from_millis(100), rounds: 1 }).await?;
-    Ok(skep)
+    let house = House { gate: skep.env("LOG_KEEP_BYTES", "8GiB").start().await?, storage: None };
+    ask(&house, Work::Insert, Plan { connections: 1, time: Duration::from_millis(100), rounds: 1 }).await?;
+    Ok(house)
 }
 
-async fn ask(skep: &Process, work: Work, plan: Plan) -> anyhow::Result<Round> {
-    let (address, before) = (skep.door("rest")?, compare::cpu(&[skep.id()?])?);
+async fn on(cluster: &Cassandra, keyspace: &str) -> anyhow::Result<House> {
+    let storage = Program::storage_on(cluster, keyspace, House::token())?.start().await?;
+    let gate = Program::gate(&storage, House::token())?.start().await?;
+    Ok(House { gate, storage: Some(storage) })
+}
+
+fn processes(house: &House) -> impl Iterator<Item = &Process> {
+    [&house.gate].into_iter().chain(&house.storage)
+}
+
+async fn silence(house: &House) -> anyhow::Result<()> {
+    for process in processes(house) {
+        process.http("metrics")?.put("/log").typed("text/plain", "off").await?.expect(200);
+    }
+    Ok(())
+}
+
+async fn ask(house: &House, work: Work, plan: Plan) -> anyhow::Result<Round> {
+    let ids = processes(house).map(Process::id).collect::<anyhow::Result<Vec<_>>>()?;
+    let (address, before) = (house.gate.door("rest")?, compare::cpu(&ids)?);
     let outcome = match work {
         Work::Insert => load::run(address, plan.connections, plan.time, false, |_, n| insert(n)).await?,
         Work::Get => load::run(address, plan.connections, plan.time, false, some_gets(address).await?).await?,
     };
     ensure!(outcome.failed == 0, "{} requests failed", outcome.failed);
-    Ok(Round { outcome, cpu: compare::cpu(&[skep.id()?])? - before, ..Round::default() })
+    Ok(Round { outcome, cpu: compare::cpu(&ids)? - before, ..Round::default() })
 }
 
 /// Lets the disk be full from the next minute on.

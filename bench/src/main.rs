@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         )
         .subcommand(
             Command::new("logging")
-                .about("Measures requests with log lines in files beside those without; then writes a million lines, and looks for each")
+                .about("Measures requests with log lines in files beside those without, in one process and on Cassandra; writes a million lines, and looks for each")
                 .args(&numbers),
         )
         .subcommand(

@@ -20,6 +20,11 @@ pub(super) struct Fields {
 }
 
 impl Fields {
+    /// With room for the two ids that a span mostly has.
+    pub(super) fn of_span() -> Self {
+        Self { text: String::with_capacity(96), values: Vec::with_capacity(2) }
+    }
+
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.text.shrink_to(LINE);

@@ -2,21 +2,10 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     str::FromStr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    thread,
     time::{Duration, Instant},
 };
 
 use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
-
-/// Lines are written together up to this many bytes, or until none waits.
-const BATCH: usize = 64 * 1024;
-
-/// How long the writer rests after a batch: the lines that come meanwhile need not wake its thread, each by itself.
-const REST: Duration = Duration::from_millis(50);
 
 /// How long a folder that could not be written is left alone.
 const RETRY: Duration = Duration::from_secs(5);
@@ -38,15 +27,13 @@ impl FromStr for Period {
     }
 }
 
-/// The files of one service and instance, one a period. It never fails: what cannot be written is counted.
+/// The files of one service and instance, one a period.
 pub(super) struct LogFile {
     dir: PathBuf,
     prefix: String,
     period: Period,
     file: Option<RollingFileAppender>,
     tried: Instant,
-    batch: Vec<u8>,
-    lost: Arc<AtomicU64>,
 }
 
 impl LogFile {
@@ -57,40 +44,17 @@ impl LogFile {
             Err(error) => (None, Some(format!("{}: {}", dir.display(), cause(&error)))),
         };
         let (dir, prefix, period) = (dir.to_owned(), prefix.to_owned(), period.clone());
-        (Self { dir, prefix, period, file, tried: Instant::now(), batch: Vec::new(), lost: Arc::default() }, fault)
+        (Self { dir, prefix, period, file, tried: Instant::now() }, fault)
     }
 
-    /// Counts the lines that were not written.
-    pub(super) fn lost(&self) -> Arc<AtomicU64> {
-        self.lost.clone()
-    }
-}
-
-impl Write for LogFile {
-    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        self.batch.extend_from_slice(lines);
-        if self.batch.len() >= BATCH {
-            self.write_batch();
-        }
-        Ok(lines.len())
-    }
-
-    /// Called when no line waits.
-    fn flush(&mut self) -> io::Result<()> {
-        self.write_batch();
-        thread::sleep(REST);
-        Ok(())
-    }
-}
-
-impl LogFile {
-    fn write_batch(&mut self) {
+    /// Writes the lines, and leaves what must go before the next ones; how many could not be written.
+    pub(super) fn write(&mut self, lines: &mut Vec<u8>) -> u64 {
         if self.file.is_none() && self.tried.elapsed() >= RETRY {
             self.tried = Instant::now();
             self.file = create(&self.dir, &self.prefix, &self.period).ok();
         }
-        let written = self.file.as_mut().map_or(0, |file| write(file, &self.batch));
-        self.lost.fetch_add(settle(&mut self.batch, written), Ordering::Relaxed);
+        let written = self.file.as_mut().map_or(0, |file| write(file, lines));
+        settle(lines, written)
     }
 }
 
@@ -110,7 +74,7 @@ fn write(file: &mut RollingFileAppender, lines: &[u8]) -> usize {
 
 /// Empties a batch of which `written` bytes were written; the number of lines that were not, wholly. Where
 /// one was torn, a line feed is left in the batch, so that the next line starts as one.
-fn settle(batch: &mut Vec<u8>, written: usize) -> u64 {
+pub(super) fn settle(batch: &mut Vec<u8>, written: usize) -> u64 {
     let (done, rest) = batch.split_at(written);
     let owed = done.is_empty() && rest.starts_with(b"\n");
     let torn = owed || done.last().is_some_and(|last| *last != b'\n');

@@ -1,7 +1,6 @@
 use std::{
     cell::Cell,
     fmt::Write as _,
-    io::Write as _,
     sync::atomic::{AtomicU64, Ordering},
     time::SystemTime,
 };
@@ -10,10 +9,9 @@ use tracing::{
     Event, Level, Metadata, Subscriber,
     span::{Attributes, Id, Record},
 };
-use tracing_appender::non_blocking::NonBlocking;
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
-use super::{Service, escape::Escaped, fields::Fields};
+use super::{Service, escape::Escaped, fields::Fields, queue::Queue};
 
 /// The version of the Elastic Common Schema that the names are of.
 const ECS: &str = "9.0.0";
@@ -21,7 +19,7 @@ const ECS: &str = "9.0.0";
 /// Turns events into lines: JSON for the service they belong to, and a short form for people.
 pub(super) struct Lines {
     streams: Vec<Stream>,
-    people: NonBlocking,
+    people: Queue,
     colour: bool,
 }
 
@@ -31,7 +29,7 @@ struct Stream {
     /// The members that are the same in every line.
     fixed: String,
     sequence: AtomicU64,
-    file: NonBlocking,
+    file: Queue,
 }
 
 /// What a thread keeps from line to line, to allocate nothing and to format the date once a second.
@@ -49,11 +47,11 @@ thread_local! {
 }
 
 impl Lines {
-    pub(super) fn new(people: NonBlocking, colour: bool) -> Self {
+    pub(super) fn new(people: Queue, colour: bool) -> Self {
         Self { streams: Vec::new(), people, colour }
     }
 
-    pub(super) fn add(&mut self, service: Service, version: &str, instance: &str, host: &str, file: NonBlocking) {
+    pub(super) fn add(&mut self, service: Service, version: &str, instance: &str, host: &str, file: Queue) {
         let mut fixed = String::new();
         let members = [
             ("ecs.version", ECS),
@@ -80,7 +78,7 @@ impl Lines {
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = Fields::of_span();
         attributes.record(&mut fields);
         if let Some(span) = context.span(id) {
             span.extensions_mut().insert(fields);
@@ -113,11 +111,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         let metadata = event.metadata();
         let stream = self.stream(metadata.target());
         scratch.json(stream, metadata, micros);
-        // The queues take a line or count it as lost; neither fails.
-        let _ = stream.file.clone().write_all(scratch.line.as_bytes());
+        stream.file.put(scratch.line.as_bytes());
         if !is_everyday(metadata) {
             scratch.short(self.colour, metadata, micros);
-            let _ = self.people.clone().write_all(scratch.line.as_bytes());
+            self.people.put(scratch.line.as_bytes());
         }
         let _ = SCRATCH.try_with(|kept| kept.set(scratch));
     }

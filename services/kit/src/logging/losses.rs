@@ -4,7 +4,6 @@ use std::sync::{
 };
 
 use tracing::warn;
-use tracing_appender::non_blocking::ErrorCounter;
 
 /// How many lines were lost, for each stream.
 #[derive(Default)]
@@ -13,22 +12,13 @@ pub(crate) struct Losses(Vec<Loss>);
 struct Loss {
     service: &'static str,
     sink: &'static str,
-    /// Lines for which the queue had no room.
-    queue: ErrorCounter,
-    /// Lines that the disk did not take.
-    disk: Arc<AtomicU64>,
+    total: Arc<AtomicU64>,
     told: AtomicU64,
 }
 
 impl Losses {
-    pub(super) fn watch(
-        &mut self,
-        service: &'static str,
-        sink: &'static str,
-        queue: ErrorCounter,
-        disk: Arc<AtomicU64>,
-    ) {
-        self.0.push(Loss { service, sink, queue, disk, told: AtomicU64::new(0) });
+    pub(super) fn watch(&mut self, service: &'static str, sink: &'static str, total: Arc<AtomicU64>) {
+        self.0.push(Loss { service, sink, total, told: AtomicU64::new(0) });
     }
 
     /// The services that write files.
@@ -64,6 +54,6 @@ impl Losses {
 
 impl Loss {
     fn total(&self) -> u64 {
-        self.queue.dropped_lines() as u64 + self.disk.load(Ordering::Relaxed)
+        self.total.load(Ordering::Relaxed)
     }
 }

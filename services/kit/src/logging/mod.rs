@@ -11,6 +11,7 @@ mod levels;
 mod lines;
 mod losses;
 mod panics;
+mod queue;
 #[cfg(test)]
 mod tests;
 
@@ -24,10 +25,13 @@ use std::{
 
 use anyhow::Context;
 use tracing::warn;
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt;
 
-use self::{file::LogFile, lines::Lines};
+use self::{
+    file::LogFile,
+    lines::Lines,
+    queue::{Queue, Writer},
+};
 pub(crate) use self::{
     file::Period,
     levels::{Directives, Levels},
@@ -36,11 +40,11 @@ pub(crate) use self::{
 
 use crate::Program;
 
-/// Lines that wait for the disk, for each service; at most 32 KiB each, mostly below 1 KiB.
-const FILE_QUEUE: usize = 8_192;
+/// Bytes of lines that wait for the disk, for each service.
+const FILE_QUEUE: usize = 8 << 20;
 
-/// Lines that wait for standard error.
-const PEOPLE_QUEUE: usize = 2_048;
+/// Bytes of lines that wait for standard error.
+const PEOPLE_QUEUE: usize = 1 << 20;
 
 /// How often old files are removed, and lost lines are told.
 const UPKEEP: Duration = Duration::from_mins(1);
@@ -67,14 +71,14 @@ pub(crate) struct Options {
 /// Logs that are open. When this is dropped what waits is written, which takes a second a file at most.
 pub(crate) struct Logs {
     pub(crate) losses: Arc<Losses>,
-    _writers: Vec<WorkerGuard>,
+    _writers: Vec<Writer>,
 }
 
 /// Sends everything this process logs, and its panics, to `options.dir` and to standard error. A folder
 /// that cannot be written is told, tried again, and ends nothing.
 pub(crate) fn start(program: &Program, options: &Options, instance: &str) -> anyhow::Result<(Logs, Levels)> {
     let colour = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
-    let (lines, logs, faults) = open(program, options, instance, io::stderr(), colour);
+    let (lines, logs, faults) = open(program, options, instance, io::stderr(), colour)?;
     let (levels, filter) = Levels::new(&options.directives)?;
     let subscriber = tracing_subscriber::registry().with(filter).with(lines);
     tracing::subscriber::set_global_default(subscriber).context("logs are set up already")?;
@@ -90,28 +94,27 @@ fn open(
     program: &Program,
     options: &Options,
     instance: &str,
-    people: impl Write + Send + 'static,
+    mut people: impl Write + Send + 'static,
     colour: bool,
-) -> (Lines, Logs, Vec<String>) {
+) -> io::Result<(Lines, Logs, Vec<String>)> {
     let (mut losses, mut writers, mut faults) = (Losses::default(), Vec::new(), Vec::new());
-    let (people, writer) = queue(people, PEOPLE_QUEUE);
-    losses.watch(program.services[0].name, "stderr", people.error_counter(), Arc::default());
+    let write = move |lines: &mut Vec<u8>| {
+        let written = people.write_all(lines).and_then(|()| people.flush());
+        file::settle(lines, written.map_or(0, |()| lines.len()))
+    };
+    let (people, writer) = Queue::start(PEOPLE_QUEUE, write)?;
+    losses.watch(program.services[0].name, "stderr", people.lost());
     writers.push(writer);
     let mut lines = Lines::new(people, colour);
     for service in program.services {
-        let (file, fault) = LogFile::open(&options.dir, &format!("{}-{instance}", service.name), &options.period);
-        let unwritten = file.lost();
-        let (file, writer) = queue(file, FILE_QUEUE);
-        losses.watch(service.name, "file", file.error_counter(), unwritten);
+        let (mut file, fault) = LogFile::open(&options.dir, &format!("{}-{instance}", service.name), &options.period);
+        let (file, writer) = Queue::start(FILE_QUEUE, move |lines| file.write(lines))?;
+        losses.watch(service.name, "file", file.lost());
         lines.add(*service, program.version, instance, &host(), file);
         writers.push(writer);
         faults.extend(fault);
     }
-    (lines, Logs { losses: Arc::new(losses), _writers: writers }, faults)
-}
-
-fn queue(to: impl Write + Send + 'static, limit: usize) -> (NonBlocking, WorkerGuard) {
-    NonBlockingBuilder::default().buffered_lines_limit(limit).thread_name("log").finish(to)
+    Ok((lines, Logs { losses: Arc::new(losses), _writers: writers }, faults))
 }
 
 /// Looks after the logs for as long as the process lives: removes old files, tells what was lost.

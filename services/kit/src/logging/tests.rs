@@ -39,7 +39,7 @@ fn options(dir: &Path) -> Options {
 fn logged(service: &str, scene: impl FnOnce()) -> (String, String) {
     let dir = tempfile::tempdir().unwrap();
     let people = Shared::default();
-    let (lines, logs, faults) = open(&PROGRAM, &options(dir.path()), "node-1", people.clone(), false);
+    let (lines, logs, faults) = open(&PROGRAM, &options(dir.path()), "node-1", people.clone(), false).unwrap();
     assert_eq!(faults, Vec::<String>::new());
     with_default(tracing_subscriber::registry().with(lines), scene);
     drop(logs);
@@ -151,14 +151,14 @@ fn a_folder_that_cannot_be_written_is_told_and_counted() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("file"), "").unwrap();
     let below = dir.path().join("file/logs");
-    let (_, _, faults) = open(&PROGRAM, &options(&below), "node-1", io::sink(), false);
+    let (_, _, faults) = open(&PROGRAM, &options(&below), "node-1", io::sink(), false).unwrap();
     assert_eq!(faults.len(), 2, "one a service");
     assert!(faults[0].contains("file/logs: Not a directory"), "{}", faults[0]);
     assert_eq!(lost(&below, || (0..3).for_each(|n| info!(target: "gate", n, "line"))), 3);
 }
 
 fn lost(dir: &Path, scene: impl FnOnce()) -> u64 {
-    let (lines, logs, _) = open(&PROGRAM, &options(dir), "node-1", io::sink(), false);
+    let (lines, logs, _) = open(&PROGRAM, &options(dir), "node-1", io::sink(), false).unwrap();
     let losses = logs.losses.clone();
     with_default(tracing_subscriber::registry().with(lines), scene);
     drop(logs);
@@ -167,10 +167,8 @@ fn lost(dir: &Path, scene: impl FnOnce()) -> u64 {
 
 #[test]
 fn losses_are_said_once() {
-    let counter = Arc::new(std::sync::atomic::AtomicU64::new(7));
-    let (queue, _writer) = queue(io::sink(), 1);
     let mut losses = Losses::default();
-    losses.watch("gate", "file", queue.error_counter(), counter);
+    losses.watch("gate", "file", Arc::new(7.into()));
     let (lines, _) = logged("gate", || {
         losses.tell();
         losses.tell();

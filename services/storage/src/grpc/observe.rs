@@ -15,18 +15,26 @@ pub(super) async fn observed<Q, A, W>(
 where
     W: Future<Output = Result<A, Error>>,
 {
-    let metadata = request.metadata();
-    let span = tracing::info_span!(
-        "call",
-        http.request.id = text(metadata, "x-request-id"),
-        trace.id = text(metadata, "traceparent").and_then(|parent| parent.get(3..35)),
-    );
+    let span = span(request.metadata());
     let mut call = Call::begin(method, span.clone());
     let served = work(request.into_inner()).instrument(span).await;
     call.fault = served.as_ref().err().map(|error| (error.code, error.detail.clone()));
     call.answered = true;
     drop(call);
     served.map(Response::new).map_err(Status::from)
+}
+
+/// The span of the request itself, where its gate is in this process; otherwise one of our own.
+fn span(metadata: &MetadataMap) -> Span {
+    let around = Span::current();
+    if around.has_field("http.request.id") {
+        return around;
+    }
+    tracing::info_span!(
+        "call",
+        http.request.id = text(metadata, "x-request-id"),
+        trace.id = text(metadata, "traceparent").and_then(|parent| parent.get(3..35)),
+    )
 }
 
 fn text<'m>(metadata: &'m MetadataMap, name: &str) -> Option<&'m str> {
