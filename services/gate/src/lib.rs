@@ -41,6 +41,7 @@ pub async fn serve(
     let limits = Limits { connections: process.connections, ..Limits::default() };
     let is_local = listener.local_addr().is_ok_and(|addr| addr.ip().is_loopback());
     let hosts = if is_local { Hosts::Loopback } else { Hosts::Any };
+    let tls = policy.tls.clone();
     let envelope = http::router(backend.clone(), home, hosts, process.ready.clone(), limits, policy).await?;
     check_storage(&backend, &process.ready);
     let closing = CancellationToken::new();
@@ -49,7 +50,7 @@ pub async fn serve(
         envelope.stop_is_told(process.drain / 2).await;
         closing.cancel();
     };
-    tokio::join!(http::serve(listener, envelope.clone(), limits, closing.clone()), stop);
+    tokio::join!(http::serve(listener, tls, envelope.clone(), limits, closing.clone()), stop);
     Ok(())
 }
 

@@ -30,7 +30,7 @@ pub(crate) async fn serve(config: Config, process: Process) -> anyhow::Result<()
     };
     let rest = kit::listen(config.gate_addr, "rest").await?;
     let grpc = kit::listen(config.storage.addr, "grpc").await?;
-    greet(rest.local_addr()?);
+    greet(rest.local_addr()?, config.policy.tls.is_some());
     let rest = gate::serve(rest, backend, &home, config.policy, &process);
     tokio::try_join!(rest, storage::serve(grpc, engine, &config.storage.internal, &process)).map(drop)
 }
@@ -53,7 +53,9 @@ async fn ensure_administrator(engine: &Engine, mut wanted: Administrator) -> any
 }
 
 /// Tells a person where to look.
-fn greet(addr: SocketAddr) {
+fn greet(addr: SocketAddr, tls: bool) {
+    let scheme = if tls { "https" } else { "http" };
     // Nobody need be listening on standard output.
-    let _ = writeln!(io::stdout(), "Skep is at http://{addr}/ and its API at http://{addr}/docs; Ctrl-C stops it.");
+    let _ =
+        writeln!(io::stdout(), "Skep is at {scheme}://{addr}/ and its API at {scheme}://{addr}/docs; Ctrl-C stops it.");
 }

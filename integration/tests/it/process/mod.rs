@@ -2,6 +2,7 @@
 
 mod administrator;
 mod doors;
+mod https;
 mod logs;
 mod rotation;
 mod settings;

@@ -49,7 +49,7 @@ async fn certificates_are_replaced_while_both_run_and_strangers_are_not_served()
     eventually("they know each other by the new ones", FOLLOWED, made).await?;
     for process in [&gate, &storage] {
         let lines = process.logs().lines()?;
-        assert!(lines.iter().any(|line| line["message"] == "the inside certificate was read again"), "{lines:?}");
+        assert!(lines.iter().any(|line| line["message"] == "a certificate was read again"), "{lines:?}");
     }
     Ok(())
 }

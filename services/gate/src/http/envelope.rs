@@ -63,7 +63,7 @@ impl Envelope {
     {
         let follow = Arc::new(Follow::new(request.headers()));
         let span = info_span!("request", http.request.id = follow.request_id(), trace.id = follow.trace.id());
-        let client = self.shared.policy.client_address.of(peer, request.headers()).address.or(peer);
+        let client = self.shared.policy.client(peer, request.headers()).address.or(peer);
         let mut access = Access::new(&request, client, follow.clone(), span.clone());
         let origin = cors::origin(&self.shared.policy.origins, request.headers());
         let mut marks = Marks::default();

@@ -70,7 +70,7 @@ pub(super) async fn pass<B>(
     if !request.uri().path().starts_with("/v1/") {
         return Ok(());
     }
-    let client = shared.policy.client_address.of(peer, request.headers());
+    let client = shared.policy.client(peer, request.headers());
     let mut passed = Passed { caller: Caller::Anonymous, session: None, client };
     if let Some(token) = credential.token()
         && let Some(caller) = known(shared, &credential, token, client, follow, marks).await?

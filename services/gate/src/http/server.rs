@@ -7,6 +7,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
+use kit::{Public, Stream};
 use metrics::counter;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -35,9 +36,15 @@ const EXHAUSTED: Duration = Duration::from_millis(100);
 /// That is told once in so long.
 const TOLD: Duration = Duration::from_secs(1);
 
-/// Serves connections until `shutdown`; then accepts no more, closes those without a request, and returns when every
+/// Serves connections, by `tls` if it is given, until `shutdown`; then accepts no more, closes those without a request, and returns when every
 /// request under way is answered. That has no bound of its own.
-pub async fn serve(listener: TcpListener, envelope: Envelope, limits: Limits, shutdown: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<Public>>,
+    envelope: Envelope,
+    limits: Limits,
+    shutdown: CancellationToken,
+) {
     let builder = Arc::new(builder(limits));
     let slots = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
@@ -46,6 +53,8 @@ pub async fn serve(listener: TcpListener, envelope: Envelope, limits: Limits, sh
         loop {
             let slot = slots.clone().acquire_owned().await;
             let (stream, peer) = accept(&listener, &mut told).await;
+            let _ = stream.set_nodelay(true);
+            let stream = Stream::new(stream, tls.as_deref().map(Public::server));
             let (builder, envelope, shutdown) = (builder.clone(), envelope.clone(), shutdown.child_token());
             connections.spawn(async move {
                 connection(&builder, stream, peer, &envelope, limits, &shutdown).await;
@@ -94,13 +103,12 @@ async fn accept(listener: &TcpListener, told: &mut Option<Instant>) -> (TcpStrea
 
 async fn connection(
     builder: &Builder<Streams>,
-    stream: TcpStream,
+    stream: Stream,
     peer: SocketAddr,
     envelope: &Envelope,
     limits: Limits,
     shutdown: &CancellationToken,
 ) {
-    let _ = stream.set_nodelay(true);
     let activity = Activity::new();
     let service = service_fn(|request: http::Request<Incoming>| {
         let (busy, envelope) = (activity.begin(request.version()), envelope.clone());

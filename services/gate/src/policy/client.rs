@@ -24,7 +24,7 @@ pub enum ClientAddress {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Client {
     pub(crate) address: Option<IpAddr>,
-    /// Whether a proxy says that it came by TLS.
+    /// Whether it came by TLS, to the gate or, as that says, to a proxy.
     pub(crate) is_secure: bool,
 }
 

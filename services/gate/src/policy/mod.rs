@@ -4,9 +4,13 @@ mod client;
 mod origins;
 mod redis;
 
-use std::{str::FromStr, time::Duration};
+use std::{net::IpAddr, str::FromStr, sync::Arc, time::Duration};
 
-use kit::config::{Period, Setting, Values};
+use http::HeaderMap;
+use kit::{
+    Public,
+    config::{Period, Setting, Values},
+};
 
 pub(crate) use self::client::Client;
 pub use self::{client::ClientAddress, origins::Origins, redis::RedisConfig};
@@ -52,6 +56,8 @@ pub struct Policy {
     pub client_address: ClientAddress,
     /// Whose pages may use the API.
     pub origins: Origins,
+    /// What clients are shown who connect by TLS; all do, or none.
+    pub tls: Option<Arc<Public>>,
     /// Where gates share what they remember.
     pub redis: Option<RedisConfig>,
 }
@@ -66,6 +72,7 @@ impl Default for Policy {
             sign_in_limit: None,
             client_address: ClientAddress::Peer,
             origins: Origins::default(),
+            tls: None,
             redis: None,
         }
     }
@@ -74,7 +81,8 @@ impl Default for Policy {
 impl Policy {
     /// The settings of a gate that shares with no other.
     pub fn own_settings() -> Vec<Setting> {
-        vec![SESSION_LIFETIME, SIGN_UP, RATE_LIMIT, SIGN_IN_LIMIT, CLIENT_ADDRESS, TRUSTED_PROXIES, CORS_ORIGINS]
+        let own = [SESSION_LIFETIME, SIGN_UP, RATE_LIMIT, SIGN_IN_LIMIT, CLIENT_ADDRESS, TRUSTED_PROXIES, CORS_ORIGINS];
+        [&own[..], &Public::SETTINGS].concat()
     }
 
     /// All settings.
@@ -86,6 +94,12 @@ impl Policy {
     pub fn read(values: &mut Values) -> Self {
         let redis = RedisConfig::read(values);
         Self { redis, ..Self::read_own(values) }
+    }
+
+    /// Who sends a request on a connection of `peer`.
+    pub(crate) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Client {
+        let client = self.client_address.of(peer, headers);
+        Client { is_secure: client.is_secure || self.tls.is_some(), ..client }
     }
 
     /// Reads [`own_settings`](Self::own_settings).
@@ -117,6 +131,7 @@ impl Policy {
             sign_in_limit: rate_limit.and(Some(sign_in_limit)),
             client_address,
             origins: values.get(&CORS_ORIGINS).unwrap_or_default(),
+            tls: Public::read(values),
             redis: None,
         }
     }

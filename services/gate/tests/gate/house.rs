@@ -17,7 +17,7 @@ use gate::{
 };
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
-use kit::Readiness;
+use kit::{Public, Readiness};
 use serde_json::Value;
 use skep_proto::{Error, v1::*};
 use storage::{Engine, store::embedded::Embedded};
@@ -189,10 +189,18 @@ impl Gate {
     }
 
     pub(crate) async fn over(backend: impl FnOnce(Arc<Engine>) -> Arc<dyn Backend>, limits: Limits) -> Self {
+        Self::with(backend, limits, None).await
+    }
+
+    pub(crate) async fn with(
+        backend: impl FnOnce(Arc<Engine>) -> Arc<dyn Backend>,
+        limits: Limits,
+        tls: Option<Arc<Public>>,
+    ) -> Self {
         let routes = Routes::over(backend, limits).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (addr, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let serving = tokio::spawn(serve(listener, routes.envelope.clone(), limits, shutdown.clone()));
+        let serving = tokio::spawn(serve(listener, tls, routes.envelope.clone(), limits, shutdown.clone()));
         Self { addr, shutdown, serving, _routes: routes }
     }
 

@@ -11,6 +11,7 @@ mod failover;
 mod faults;
 mod house;
 mod http2;
+mod https;
 mod limits;
 mod lines;
 mod problems;

@@ -1,20 +1,21 @@
-//! A connection's bytes, in the clear or by TLS. The handshake is made by whoever first reads or writes, so nobody is kept
-//! from being accepted by one that takes its time.
-
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use kit::Mutual;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
-use tokio_rustls::{Accept, TlsAcceptor, server::TlsStream};
+use tokio_rustls::{Accept, TlsAcceptor, rustls::ServerConfig, server::TlsStream};
 
-pub(super) enum Stream {
+/// A connection's bytes, in the clear or by TLS. The handshake is made by whoever first reads or writes, so nobody is kept
+/// from being accepted by one that takes its time.
+pub struct Stream(Inner);
+
+enum Inner {
     Clear(TcpStream),
     Greeting(Box<Accept<TcpStream>>),
     Secret(Box<TlsStream<TcpStream>>),
@@ -23,24 +24,26 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    pub(super) fn new(stream: TcpStream, tls: Option<&Mutual>) -> Self {
-        match tls {
-            None => Self::Clear(stream),
-            Some(tls) => Self::Greeting(Box::new(TlsAcceptor::from(tls.server()).accept(stream))),
-        }
+    /// A connection that was accepted.
+    pub fn new(stream: TcpStream, tls: Option<Arc<ServerConfig>>) -> Self {
+        Self(match tls {
+            None => Inner::Clear(stream),
+            Some(tls) => Inner::Greeting(Box::new(TlsAcceptor::from(tls).accept(stream))),
+        })
     }
 
     /// What can be read and written, once the handshake is made.
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Pin<&mut (dyn Bytes + Unpin)>>> {
-        if let Self::Greeting(accept) = self {
+        let inner = &mut self.0;
+        if let Inner::Greeting(accept) = inner {
             let greeted = ready!(Pin::new(accept).poll(cx));
-            *self = Self::Failed;
-            *self = Self::Secret(Box::new(greeted?));
+            *inner = Inner::Failed;
+            *inner = Inner::Secret(Box::new(greeted?));
         }
-        Poll::Ready(match self {
-            Self::Clear(stream) => Ok(Pin::new(stream)),
-            Self::Secret(stream) => Ok(Pin::new(&mut **stream)),
-            Self::Greeting(_) | Self::Failed => Err(io::ErrorKind::NotConnected.into()),
+        Poll::Ready(match inner {
+            Inner::Clear(stream) => Ok(Pin::new(stream)),
+            Inner::Secret(stream) => Ok(Pin::new(&mut **stream)),
+            Inner::Greeting(_) | Inner::Failed => Err(io::ErrorKind::NotConnected.into()),
         })
     }
 }

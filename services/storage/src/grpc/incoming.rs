@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use kit::Mutual;
+use kit::{Mutual, Stream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -18,7 +18,6 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::stream::Stream;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
 /// The bytes with which every HTTP/2 connection begins (RFC 9113, 3.4).
@@ -39,7 +38,7 @@ pub(super) fn incoming(
         let slot = Arc::clone(&slots).acquire_owned().await.ok()?;
         let stream = accept(&listener).await;
         let info = stream.connect_info();
-        let stream = Stream::new(stream, tls.as_deref());
+        let stream = Stream::new(stream, tls.as_deref().map(Mutual::server));
         let opening = Some(Opening { left: PREFACE, end: Box::pin(sleep(PATIENCE)) });
         Some((Ok(Connection { stream, info, opening, _slot: slot }), (listener, tls, slots)))
     })

@@ -11,7 +11,6 @@ mod records;
 mod room;
 mod server;
 mod sessions;
-mod stream;
 
 use std::sync::Arc;
 
