@@ -1,0 +1,5 @@
+//! The programs of `deploy/` that people run.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+mod secrets;
