@@ -71,7 +71,7 @@ pub(crate) fn read(what: &str) -> Ask {
 pub(crate) async fn some_gets(
     addr: SocketAddr,
 ) -> anyhow::Result<impl Fn(usize, usize) -> Ask + Clone + Send + Sync + 'static> {
-    let outcome = load::run(addr, 1, Duration::from_millis(1), true, |_, _| read("?page_size=1000")).await?;
+    let outcome = load::run(addr, 1, Duration::from_millis(50), true, |_, _| read("?page_size=1000")).await?;
     let page: Value = serde_json::from_slice(outcome.bodies.first().context("no page")?)?;
     let records = page["records"].as_array().context("a page without records")?;
     let ids: Vec<_> = records.iter().filter_map(|record| record["id"].as_str().map(str::to_owned)).collect();

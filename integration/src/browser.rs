@@ -20,7 +20,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::eventually;
+use crate::{eventually, rest::client};
 
 const PAGE_BOUND: Duration = Duration::from_secs(20);
 const EXIT_BOUND: Duration = Duration::from_secs(2);
@@ -65,7 +65,7 @@ impl Browser {
                 break port.trim_end_matches('.').to_owned();
             }
         };
-        let http = Client::builder().no_proxy().timeout(PAGE_BOUND).build()?;
+        let http = client().timeout(PAGE_BOUND).build()?;
         let flags: Vec<_> = FLAGS
             .map(String::from)
             .into_iter()

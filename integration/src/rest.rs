@@ -1,16 +1,28 @@
-use std::{fmt::Display, future::IntoFuture, net::SocketAddr, pin::Pin, time::Duration};
+use std::{fmt::Display, fs, future::IntoFuture, net::SocketAddr, path::Path, pin::Pin, time::Duration};
 
 use anyhow::ensure;
 use reqwest::{
-    Body, Client, Method, RequestBuilder,
+    Body, Certificate, Client, ClientBuilder, Method, RequestBuilder,
     header::{CONTENT_TYPE, HeaderMap},
 };
+use rustls::crypto::aws_lc_rs;
 use serde_json::{Value, json};
 
 use crate::{eventually, program::ADMIN_PASSWORD};
 
 const ANSWER_BOUND: Duration = Duration::from_secs(20);
 const CONNECT_BOUND: Duration = Duration::from_secs(2);
+
+/// A client that looks at no proxy; TLS has its primitives from the library that servers here have theirs from.
+pub(crate) fn client() -> ClientBuilder {
+    // An error is that there are some already.
+    let _ = aws_lc_rs::default_provider().install_default();
+    Client::builder().no_proxy()
+}
+
+fn bounded() -> ClientBuilder {
+    client().connect_timeout(CONNECT_BOUND).timeout(ANSWER_BOUND)
+}
 
 /// A client of a door that speaks HTTP/1.1, and keeps its connections.
 #[derive(Clone, Debug)]
@@ -23,13 +35,15 @@ pub struct Rest {
 impl Rest {
     /// A client with connections of its own.
     pub fn new(address: SocketAddr) -> Self {
-        let http = Client::builder()
-            .no_proxy()
-            .connect_timeout(CONNECT_BOUND)
-            .timeout(ANSWER_BOUND)
-            .build()
-            .expect("no part of it can be missing");
+        let http = bounded().build().expect("no part of it can be missing");
         Self { http, base: format!("http://{address}"), token: None }
+    }
+
+    /// A client by TLS, which believes the authorities in a PEM file alone.
+    pub fn trusting(address: SocketAddr, authorities: &Path) -> anyhow::Result<Self> {
+        let authorities = Certificate::from_pem_bundle(&fs::read(authorities)?)?;
+        let http = bounded().tls_certs_only(authorities).build()?;
+        Ok(Self { http, base: format!("https://{address}"), token: None })
     }
 
     /// That bears a token; it shares the connections.

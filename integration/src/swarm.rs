@@ -2,6 +2,7 @@ mod alone;
 mod images;
 mod machine;
 mod names;
+mod secrets;
 mod stack;
 
 use std::{

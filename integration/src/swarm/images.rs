@@ -143,6 +143,17 @@ async fn builder() -> anyhow::Result<PathBuf> {
     anyhow::bail!("no docker client here can build with BuildKit; on Debian: apt-get install docker.io docker-buildx")
 }
 
+/// The small files of which a person may give one beside the stack file.
+pub(super) fn variants() -> anyhow::Result<Vec<String>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/variants");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        files.push(entry?.path().display().to_string());
+    }
+    ensure!(!files.is_empty(), "{folder} is empty");
+    Ok(files)
+}
+
 /// Where the files for `docker stack` are.
 pub(super) fn files() -> [String; 2] {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");

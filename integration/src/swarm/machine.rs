@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{GATEWAY, REGISTRY, alone};
-use crate::eventually;
+use crate::{eventually, rest::client};
 
 /// Its first process.
 const NODE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/swarm/node");
@@ -43,7 +43,7 @@ impl Machine {
     pub(super) async fn start(number: u8, all: &Path) -> anyhow::Result<Self> {
         let folder = all.join(format!("n{number}"));
         fs::create_dir_all(&folder)?;
-        let daemon = Client::builder().unix_socket(folder.join("docker.sock")).timeout(END_BOUND).build()?;
+        let daemon = client().unix_socket(folder.join("docker.sock")).timeout(END_BOUND).build()?;
         let machine = Self { number, folder, daemon, running: None.into() };
         machine.power_on().await?;
         Ok(machine)
@@ -85,6 +85,20 @@ impl Machine {
         answers.map(drop).with_context(|| format!("{}\n{}", self.name(), self.log()))
     }
 
+    /// Pulls its cable, or plugs it in again.
+    pub async fn plug(&self, is_in: bool) -> anyhow::Result<()> {
+        super::run("ip", &["link", "set", &format!("p{}", self.number), if is_in { "up" } else { "down" }]).await
+    }
+
+    /// Kills the containers of a service of the stack that run on it (SIGKILL); how many these are.
+    pub async fn kill(&self, service: &str) -> anyhow::Result<usize> {
+        let found = self.docker(&["ps", "--quiet", "--filter", &format!("name=skep_{service}")]).await?;
+        for container in found.lines() {
+            self.docker(&["kill", container]).await?;
+        }
+        Ok(found.lines().count())
+    }
+
     /// Ends all that runs on it at once (SIGKILL), and takes it off the network.
     pub async fn power_cut(&self) -> anyhow::Result<()> {
         let mut running = self.running.lock().await;
@@ -121,9 +135,14 @@ impl Machine {
 
     pub(super) fn client_at(&self, program: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command.arg("--host").arg(format!("unix://{}", self.folder.join("docker.sock").display())).args(args);
+        command.arg("--host").arg(self.door()).args(args);
         command.stdin(Stdio::null()).kill_on_drop(true);
         command
+    }
+
+    /// Where its daemon is asked.
+    pub(super) fn door(&self) -> String {
+        format!("unix://{}", self.folder.join("docker.sock").display())
     }
 
     pub(super) fn checked(&self, args: &[&str], output: &Output) -> anyhow::Result<String> {

@@ -7,12 +7,14 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::{REGISTRY, Swarm, alone, images};
-use crate::eventually;
+use super::{Machine, REGISTRY, Swarm, alone, images, secrets::Secrets};
+use crate::{Rest, eventually};
 
 /// How often the manager is asked while something is awaited.
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(250);
 const NAME: &str = "skep";
+/// The port of the gates.
+const GATE: u16 = 8082;
 /// As in `swarm/override.yml`; no machine has the label.
 const NOWHERE: &str = "node.labels.skep.nowhere == true";
 
@@ -20,31 +22,39 @@ const NOWHERE: &str = "node.labels.skep.nowhere == true";
 #[derive(Debug)]
 pub struct Stack<'a> {
     swarm: &'a Swarm,
+    secrets: Secrets,
 }
 
 impl<'a> Stack<'a> {
     /// Makes the secrets; nothing is deployed yet.
-    pub async fn new(swarm: &'a Swarm, secrets: &[(&str, &str)]) -> anyhow::Result<Self> {
-        for (name, value) in secrets {
-            let file = format!("/run/secret-{name}");
-            std::fs::write(&file, value)?;
-            swarm.manager().docker(&["secret", "create", &format!("{NAME}_{name}"), &file]).await?;
-            std::fs::remove_file(file)?;
-        }
-        Ok(Self { swarm })
+    pub async fn new(swarm: &'a Swarm) -> anyhow::Result<Self> {
+        Ok(Self { swarm, secrets: Secrets::make(swarm).await? })
     }
 
-    /// What `docker stack config` makes of the stack file alone, and of it with what the test swarm differs in; nothing
+    /// Makes the next version of these secrets; a deployment brings them into force.
+    pub async fn rotate(&self, names: &[&str]) -> anyhow::Result<()> {
+        self.secrets.rotate(self.swarm.manager(), names).await
+    }
+
+    /// A client of the gate that a machine has.
+    pub fn gate(&self, machine: &Machine) -> anyhow::Result<Rest> {
+        Rest::trusting(machine.port(GATE), &self.secrets.authority())
+    }
+
+    /// What `docker stack config` makes of the stack file alone, and of it with each of the files that change it; nothing
     /// where no client knows the command.
     pub async fn configurations(&self) -> anyhow::Result<Vec<String>> {
         let [stack, other] = images::files();
+        let variants = images::variants()?;
         let mut found = Vec::new();
         for client in alone::all("docker") {
             let help = Command::new(&client).args(["stack", "config", "--help"]).output().await?;
             if !String::from_utf8_lossy(&help.stdout).contains("docker stack config") {
                 continue;
             }
-            for files in [vec!["-c", &stack], vec!["-c", &stack, "-c", &other]] {
+            let mut changes = vec![Vec::new(), vec!["-c", &other]];
+            changes.extend(variants.iter().map(|file| vec!["-c", file]));
+            for files in changes.into_iter().map(|change| [vec!["-c", &stack], change].concat()) {
                 let args: Vec<_> = ["stack", "config"].into_iter().chain(files).collect();
                 let output = self.swarm.manager().client_at(&client, &args).env("REGISTRY", REGISTRY).output().await?;
                 let told = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -60,11 +70,17 @@ impl<'a> Stack<'a> {
         let [stack, other] = images::files();
         let args = ["stack", "deploy", "--compose-file", &stack, "--compose-file", &other, NAME];
         let mut command = self.swarm.manager().client(&args)?;
-        command.env("REGISTRY", REGISTRY).env("VERSION", version).envs(variables.iter().copied());
+        command.env("REGISTRY", REGISTRY).env("VERSION", version).envs(self.secrets.versions()?);
+        command.envs(variables.iter().copied());
         let output = command.output().await?;
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(!told.contains("Ignoring") && !told.contains("eprecated"), "{told}");
         self.swarm.manager().checked(&args, &output).map(drop)
+    }
+
+    /// Takes all tasks off a machine, or lets it have some again.
+    pub async fn drain(&self, machine: &str, availability: &str) -> anyhow::Result<()> {
+        self.swarm.manager().docker(&["node", "update", "--availability", availability, machine]).await.map(drop)
     }
 
     /// Sets how many tasks a service has, as an operator does.

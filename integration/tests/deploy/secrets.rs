@@ -106,8 +106,8 @@ fn they_are_made_once_for_their_purposes_and_for_nobody_elses_eyes() {
     assert!(gate.contains("DNS:skep.example.org") && gate.contains("IP Address:10.0.0.7"), "{gate}");
     let made = kept.files();
     for path in made.keys().chain([&kept.path("")]) {
-        let mode = fs::metadata(path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+        let allowed = fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(allowed & 0o077, 0, "{}: {allowed:o}", path.display());
     }
     kept.run(&["init"]);
     assert!(kept.files() == made, "made again");

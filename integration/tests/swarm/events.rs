@@ -53,6 +53,12 @@ impl Table<'_> {
         let image = stack.image("storage").await?;
         ensure!(image.contains(&format!("storage:{SECOND}@")), "after a rollback: {image}");
 
+        self.row("certificates and a password are replaced", rotated(stack)).await?;
+        self.row("a machine is drained", drained(stack, worker)).await?;
+        self.row("it has tasks again", undrained(stack, worker)).await?;
+        self.row("a storage and a gate are killed", killed(swarm, stack)).await?;
+        self.row("a machine's cable is pulled", unplugged(stack, worker)).await?;
+        self.row("it is plugged in again", plugged(stack, worker)).await?;
         self.row("a worker's power is cut", lost(stack, worker)).await?;
         self.row("it comes back", returned(stack, worker)).await?;
         let begun = starts(third)?;
@@ -110,6 +116,72 @@ async fn lost(stack: &Stack<'_>, machine: &Machine) -> Outcome {
     machine.power_cut().await?;
     stack.until_machine(&machine.name(), "down", BOUND).await?;
     stack.until_full_without("cassandra3", BOUND).await
+}
+
+/// All that shows or believes one of them runs with the next version.
+async fn rotated(stack: &Stack<'_>) -> Outcome {
+    let running = async || {
+        let mut running = Vec::new();
+        for service in ["gate", "storage", "redis"] {
+            running.push(stack.running(service).await?);
+        }
+        anyhow::Ok(running)
+    };
+    let before = running().await?;
+    stack.rotate(&["gate", "gate_inside", "storage", "redis", "redis_password"]).await?;
+    stack.deploy(SECOND, &[]).await?;
+    let replaced = async || {
+        let after = running().await.ok()?;
+        before.iter().zip(&after).all(|(before, after)| !after.is_empty() && before.is_disjoint(after)).then_some(())
+    };
+    eventually("all are replaced", BOUND, replaced).await?;
+    stack.until_full(BOUND).await
+}
+
+/// Its tasks are elsewhere, but for what has its data there.
+async fn drained(stack: &Stack<'_>, machine: &Machine) -> Outcome {
+    stack.drain(&machine.name(), "drain").await?;
+    let left = async || {
+        let tasks = stack.tasks().await.ok()?;
+        tasks.iter().all(|(_, at)| *at != machine.name()).then_some(())
+    };
+    eventually("no task is left on it", BOUND, left).await?;
+    stack.until_full(BOUND).await
+}
+
+async fn undrained(stack: &Stack<'_>, machine: &Machine) -> Outcome {
+    stack.drain(&machine.name(), "active").await?;
+    stack.until_full(BOUND).await
+}
+
+/// One of each.
+async fn killed(swarm: &Swarm, stack: &Stack<'_>) -> Outcome {
+    for service in ["storage", "gate"] {
+        let before = stack.running(service).await?;
+        let mut killed = 0;
+        for machine in swarm.machines() {
+            if killed == 0 {
+                killed = machine.kill(service).await?;
+            }
+        }
+        ensure!(killed > 0, "no {service} runs");
+        let replaced = async || (stack.running(service).await.ok()? != before).then_some(());
+        eventually("it is missed", BOUND, replaced).await?;
+        stack.until_full(BOUND).await?;
+    }
+    Ok(())
+}
+
+async fn unplugged(stack: &Stack<'_>, machine: &Machine) -> Outcome {
+    machine.plug(false).await?;
+    stack.until_machine(&machine.name(), "down", BOUND).await?;
+    stack.until_full(BOUND).await
+}
+
+async fn plugged(stack: &Stack<'_>, machine: &Machine) -> Outcome {
+    machine.plug(true).await?;
+    stack.until_machine(&machine.name(), "ready", BOUND).await?;
+    stack.until_full(BOUND).await
 }
 
 async fn returned(stack: &Stack<'_>, machine: &Machine) -> Outcome {

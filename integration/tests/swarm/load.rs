@@ -10,14 +10,13 @@ use std::{
 };
 
 use anyhow::Context;
-use integration::{Answer, Call, Rest, Swarm};
+use integration::{Answer, Call, Rest, Stack, Swarm};
 use serde_json::json;
 use tokio::{
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval},
 };
 
-pub(crate) const PORT: u16 = 8082;
 pub(crate) const ENTRIES: &str = "/v1/collections/guestbook/records";
 const CLIENTS: usize = 4;
 /// Between two requests of a client: enough to see what fails, too little to be what hurts.
@@ -55,8 +54,9 @@ pub(crate) struct Seen {
 }
 
 impl Load {
-    pub(crate) fn start(swarm: &Swarm) -> Self {
-        let machines: Vec<_> = swarm.machines().iter().map(|machine| Rest::new(machine.port(PORT))).collect();
+    pub(crate) fn start(swarm: &Swarm, stack: &Stack<'_>) -> anyhow::Result<Self> {
+        let machines =
+            swarm.machines().iter().map(|machine| stack.gate(machine)).collect::<anyhow::Result<Vec<_>>>()?;
         let shared = Arc::new(Shared {
             passed_over: machines.iter().map(|_| Mutex::default()).collect(),
             machines,
@@ -68,7 +68,7 @@ impl Load {
             faults: Mutex::default(),
         });
         let clients = (0..CLIENTS).map(|client| tokio::spawn(Arc::clone(&shared).run(client))).collect();
-        Self { shared, clients }
+        Ok(Self { shared, clients })
     }
 
     /// What happened since the last look; every entry that was acknowledged so far is looked for.

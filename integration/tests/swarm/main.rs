@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::Context;
-use integration::{ADMIN_PASSWORD, Rest, Stack, Swarm, in_own_namespaces};
+use integration::{Rest, Stack, Swarm, in_own_namespaces};
 use serde_json::json;
 
 use self::load::Load;
@@ -25,19 +25,6 @@ const MACHINES: u8 = 5;
 const READY_BOUND: Duration = Duration::from_mins(5);
 const NETWORKS: usize = 5;
 const FIRST: &str = "1";
-/// Any texts, but for the password that [`Rest::administrator`] knows.
-const SECRETS: [(&str, &str); 10] = [
-    ("admin_password", ADMIN_PASSWORD),
-    ("internal_token", "the-inside-secret-of-this-swarm"),
-    ("redis_password", "redis-1"),
-    ("ca", "none"),
-    ("elasticsearch_certificate", "none"),
-    ("elasticsearch_key", "none"),
-    ("elastic_password", "elastic-1"),
-    ("kibana_password", "kibana-1"),
-    ("logstash_password", "logstash-1"),
-    ("portainer_password", "portainer-1"),
-];
 
 #[test]
 fn the_stack_stands_changes_and_is_hurt() -> Outcome {
@@ -60,7 +47,7 @@ async fn everything_the_stack_goes_through() -> Outcome {
     swarm.push_bad("storage", FIRST, events::BAD).await?;
     clocked("the image of the parts is pushed", swarm.push_parts()).await?;
 
-    let stack = Stack::new(&swarm, &SECRETS).await?;
+    let stack = Stack::new(&swarm).await?;
     let configurations = stack.configurations().await?;
     match configurations.first() {
         Some(stack) => assert_eq!(stack.matches("encrypted: \"\"").count(), NETWORKS, "{stack}"),
@@ -77,7 +64,7 @@ async fn everything_the_stack_goes_through() -> Outcome {
     let [first, second, ..] = all.as_slice() else { anyhow::bail!("two gates, not {all:?}") };
     guestbook(first, second).await?;
     clocked("who signs out at one gate is unknown at the other", sessions::are_shared(first, second)).await?;
-    let load = Load::start(&swarm);
+    let load = Load::start(&swarm, &stack)?;
     let (rows, outcome) = events::all(&swarm, &stack, &load).await;
     tell(&rows)?;
     outcome?;
@@ -103,7 +90,7 @@ async fn guestbook(first: &Rest, second: &Rest) -> Outcome {
 async fn gates(swarm: &Swarm, stack: &Stack<'_>) -> anyhow::Result<Vec<Rest>> {
     let tasks = stack.tasks().await?;
     let machines = tasks.iter().filter(|(service, _)| service == "gate").map(|(_, machine)| swarm.machine(machine));
-    machines.map(|machine| Ok(Rest::new(machine?.port(load::PORT)))).collect()
+    machines.map(|machine| stack.gate(machine?)).collect()
 }
 
 async fn clocked<T>(what: &str, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

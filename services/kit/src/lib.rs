@@ -50,4 +50,4 @@ pub use logging::Service;
 pub use program::{Process, Program, run, run_with};
 pub use readiness::{Readiness, Report};
 pub use secret::Secret;
-pub use tls::{Mutual, Public, Stream};
+pub use tls::{Mutual, Public, Stream, trusting};

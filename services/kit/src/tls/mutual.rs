@@ -3,12 +3,9 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::Context;
-use rustls::{
-    ClientConfig, RootCertStore, ServerConfig, crypto::aws_lc_rs, server::WebPkiClientVerifier, version::TLS13,
-};
+use rustls::{ClientConfig, ServerConfig, crypto::aws_lc_rs, server::WebPkiClientVerifier, version::TLS13};
 
-use super::{certificates, key, reloaded::Reloaded};
+use super::{certificates, key, reloaded::Reloaded, roots};
 
 /// HTTP/2, as ALPN names it (RFC 7540, 3.1).
 const H2: &[u8] = b"h2";
@@ -42,11 +39,7 @@ impl Mutual {
 
 fn sides(cert: &Path, key_file: &Path, ca: &Path) -> anyhow::Result<(Arc<ClientConfig>, Arc<ServerConfig>)> {
     let (chain, key) = (certificates(cert)?, key(key_file)?);
-    let mut roots = RootCertStore::empty();
-    for authority in certificates(ca)? {
-        roots.add(authority).with_context(|| ca.display().to_string())?;
-    }
-    let (roots, provider) = (Arc::new(roots), Arc::new(aws_lc_rs::default_provider()));
+    let (roots, provider) = (Arc::new(roots(ca)?), Arc::new(aws_lc_rs::default_provider()));
     let verifier = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone()).build()?;
     let mut server = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&TLS13])?

@@ -3,10 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use rustls::ClientConfig;
 use scylla::{
     client::{
         execution_profile::{ExecutionProfile, ExecutionProfileHandle},
@@ -65,14 +62,8 @@ impl Profiles {
 
 /// Trust in the authorities that the settings name, if they ask for TLS.
 pub(super) fn tls(settings: &Settings) -> anyhow::Result<Option<Arc<ClientConfig>>> {
-    let Some(path) = &settings.authority else { return Ok(None) };
-    let unreadable = || format!("CASSANDRA_TLS_CA names {}, which cannot be read as PEM", path.display());
-    let mut trusted = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).with_context(unreadable)? {
-        trusted.add(certificate.with_context(unreadable)?).with_context(unreadable)?;
-    }
-    anyhow::ensure!(!trusted.is_empty(), "CASSANDRA_TLS_CA names {}, which holds no certificate", path.display());
-    Ok(Some(Arc::new(ClientConfig::builder().with_root_certificates(trusted).with_no_client_auth())))
+    let trusted = settings.authority.as_deref().map(kit::trusting).transpose();
+    trusted.context("CASSANDRA_TLS_CA does not name a PEM file with authorities")
 }
 
 /// The way to the cluster: every statement that a store sends is sent here.
