@@ -66,6 +66,16 @@ impl Activity {
         !self.is_busy() && !self.stalled.load(Relaxed) && self.finished_at().elapsed() >= time
     }
 
+    /// Whether its client has asked within so long, asks nothing now, and could not be told that a further request was not
+    /// served, as HTTP/2 can.
+    pub(super) fn may_ask(&self, time: Duration) -> bool {
+        !self.is_http2() && !self.is_busy() && !self.is_quiet(time)
+    }
+
+    fn is_http2(&self) -> bool {
+        self.http2.load(Relaxed)
+    }
+
     fn is_busy(&self) -> bool {
         self.started.load(Relaxed) != self.finished.load(Relaxed)
     }
@@ -136,7 +146,7 @@ impl<S> Watched<S> {
         match (self.stalled, self.head) {
             (Some(since), _) => Some(since + self.limits.write),
             _ if self.activity.is_busy() => None,
-            (None, Some(since)) if !self.activity.http2.load(Relaxed) => Some(since + self.limits.head),
+            (None, Some(since)) if !self.activity.is_http2() => Some(since + self.limits.head),
             _ => Some(self.activity.finished_at() + self.limits.idle),
         }
     }

@@ -31,6 +31,8 @@ const HEAD: usize = 2 * envelope::HEAD;
 const STREAMS: u32 = 64;
 /// A silent HTTP/2 client is asked for a sign of life after this, and given up after as much again.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// How often a connection is looked at that waits for its last request.
+const GLANCE: Duration = Duration::from_millis(20);
 /// Without file descriptors or memory nothing can be accepted for a moment.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 /// That is told once in so long.
@@ -124,12 +126,23 @@ async fn connection(
         biased;
         served = &mut serving => served,
         () = shutdown.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            // Nothing is awaited from a client that has asked nothing: not the rest of a head, no sign of life.
-            let quiet = async { while !activity.is_quiet(limits.linger) { sleep(limits.linger).await } };
-            tokio::select! {
-                served = &mut serving => served,
-                () = quiet => return,
+            // A request may be on its way to a connection that we close, and HTTP/1.1 cannot tell that it was not
+            // served: who has asked a moment ago learns of the end by the next answer.
+            let told = async { while activity.may_ask(limits.linger) { sleep(GLANCE).await } };
+            let ended = tokio::select! {
+                served = &mut serving => Some(served),
+                () = told => None,
+            };
+            if let Some(served) = ended {
+                served
+            } else {
+                serving.as_mut().graceful_shutdown();
+                // Nothing is awaited from a client that has asked nothing: not the rest of a head, no sign of life.
+                let quiet = async { while !activity.is_quiet(limits.linger) { sleep(limits.linger).await } };
+                tokio::select! {
+                    served = &mut serving => served,
+                    () = quiet => return,
+                }
             }
         }
     };
