@@ -7,6 +7,7 @@ address=$(getent hosts "$(hostname)" | awk 'NR == 1 { print $1 }')
 mkdir -p "$folder/tmp"
 
 # What deploy/ has to say itself is left out of the file.
+# shellcheck disable=SC2016 # the file has places of this form
 sed -e '/^#/d' -e '/^initial_token/d' -e '/^commitlog_sync:/d' -e '/^auto_bootstrap/d' \
   -e '/^paxos_variant/d' -e '/failure_policy/d' \
   -e "s|\${address}|$address|" -e "s|\${client_address}|$address|" \

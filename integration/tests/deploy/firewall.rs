@@ -20,6 +20,8 @@ const INSIDE: &str = "firewall::every_rule_is_needed_and_lets_nothing_else_throu
 const MACHINES: [&str; 4] = ["node", "other", "outside", "operator"];
 const NODE: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 1);
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 3);
+/// The node, as its containers see it.
+const BEHIND: Ipv4Addr = Ipv4Addr::new(172, 18, 0, 1);
 const CONTAINER: Ipv4Addr = Ipv4Addr::new(172, 18, 0, 2);
 /// A published port that no rule knows, one of the machine's own, and one outside.
 const PUBLISHED: u16 = 9999;
@@ -48,7 +50,8 @@ fn expected() -> BTreeSet<(&'static str, Way)> {
     let operators = [Way::Tcp(5601), Way::Tcp(9443)];
     let nodes = nodes.into_iter().map(|way| ("other", way));
     let operators = operators.into_iter().map(|way| ("operator", way));
-    let out = [("node", Way::Tcp(FAR)), ("container", Way::Tcp(FAR))];
+    let out =
+        [("node", Way::Tcp(OWN)), ("node", Way::Tcp(FAR)), ("container", Way::Tcp(FAR)), ("container", Way::Tcp(22))];
     everybody.chain(nodes).chain(operators).chain(out).collect()
 }
 
@@ -121,6 +124,7 @@ fn build() {
         run(&format!("ip -n {machine} link set eth0 up"));
         run(&format!("ip -n {machine} link set lo up"));
     }
+    run("ip -n outside route add 172.18.0.0/16 via 10.88.0.1");
     run("ip netns add container");
     run("ip -n node link add docker_gwbridge type bridge");
     run("ip -n node address add 172.18.0.1/16 dev docker_gwbridge");
@@ -171,8 +175,16 @@ fn reached() -> BTreeSet<(&'static str, Way)> {
                 connected.push(scope.spawn(move || connects(who, NODE, way).then_some((who, way))));
             }
         }
-        for who in ["node", "container"] {
-            connected.push(scope.spawn(move || connects(who, OUTSIDE, Way::Tcp(FAR)).then_some((who, Way::Tcp(FAR)))));
+        // And out of the machine, from a container to it, and past it to a container.
+        for (who, from, to, way) in [
+            ("node", "node", Ipv4Addr::LOCALHOST, Way::Tcp(OWN)),
+            ("node", "node", OUTSIDE, Way::Tcp(FAR)),
+            ("container", "container", OUTSIDE, Way::Tcp(FAR)),
+            ("container", "container", BEHIND, Way::Tcp(22)),
+            ("container", "container", BEHIND, Way::Tcp(OWN)),
+            ("routed past the node", "outside", CONTAINER, Way::Tcp(8082)),
+        ] {
+            connected.push(scope.spawn(move || connects(from, to, way).then_some((who, way))));
         }
         // Sent more than once: the sockets that receive may not be there yet.
         while begun.elapsed() < PATIENCE {
