@@ -239,8 +239,8 @@ fn receive(way: Way) -> BTreeSet<(&'static str, Way)> {
             Box::new(move || {
                 // With the header of IP, 20 bytes, at the end of its fourth word the sender (RFC 791, 3.1).
                 let mut packet = [0; 64];
-                (&socket).read(&mut packet)?;
-                Ok((packet[20] == first).then_some(packet[15]))
+                let length = (&socket).read(&mut packet)?;
+                Ok((length > 20 && packet[20] == first).then_some(packet[15]))
             })
         }
         Way::Tcp(_) => panic!("{way:?}"),
