@@ -8,12 +8,13 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use nix::unistd::geteuid;
 
-/// What makes machines, and the packages of Debian that have it.
-const PROGRAMS: [(&str, &str); 6] = [
+/// What makes machines and guards them, and the packages of Debian that have it.
+const PROGRAMS: [(&str, &str); 7] = [
     ("dockerd", "docker.io"),
     ("docker-registry", "docker-registry"),
     ("iptables", "iptables"),
     ("ip", "iproute2"),
+    ("nft", "nftables"),
     ("unshare", "util-linux"),
     ("redis-server", "redis-server"),
 ];
