@@ -13,9 +13,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 const NETWORK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/network");
 /// Protocols, by their numbers with IANA.
-pub const ICMP: i32 = 1;
-pub const ESP: i32 = 50;
-pub const ICMP6: i32 = 58;
+pub(crate) const ICMP: i32 = 1;
+pub(crate) const ESP: i32 = 50;
+pub(crate) const ICMP6: i32 = 58;
 /// The index of every eth0.
 const CARD: u32 = 9;
 /// After this, what was sent is taken for dropped. The kernel alone answers, so it is long.
@@ -24,7 +24,7 @@ static NEXT: AtomicU16 = AtomicU16::new(1);
 
 /// Something that is sent.
 #[derive(Clone, Debug)]
-pub enum Probe {
+pub(crate) enum Probe {
     /// The beginning of a connection.
     Tcp(SocketAddr),
     /// A datagram from an address to one of the node.
@@ -34,12 +34,12 @@ pub enum Probe {
 }
 
 /// Makes the machines.
-pub fn make() {
+pub(crate) fn make() {
     assert!(Command::new(NETWORK).status().unwrap().success());
 }
 
 /// Does something on a machine.
-pub fn on<T: Send>(machine: &str, act: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn on<T: Send>(machine: &str, act: impl FnOnce() -> T + Send) -> T {
     let enter = || {
         let namespace = File::open(format!("/run/netns/{machine}")).unwrap();
         setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
@@ -49,20 +49,20 @@ pub fn on<T: Send>(machine: &str, act: impl FnOnce() -> T + Send) -> T {
 }
 
 /// Runs a program on a machine, and gives what it prints.
-pub fn run(machine: &str, program: &str, args: &[&str]) -> (Option<i32>, String) {
+pub(crate) fn run(machine: &str, program: &str, args: &[&str]) -> (Option<i32>, String) {
     let output = Command::new("ip").args(["netns", "exec", machine, program]).args(args).output().unwrap();
     let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
     (output.status.code(), text)
 }
 
 /// Waits on a machine for connections, which the kernel takes.
-pub fn listen(machine: &str, address: &str, ports: &[u16]) -> Vec<TcpListener> {
+pub(crate) fn listen(machine: &str, address: &str, ports: &[u16]) -> Vec<TcpListener> {
     let all = ports.iter().map(|port| format!("{address}:{port}"));
     on(machine, || all.map(|door| TcpListener::bind(&door).unwrap_or_else(|error| panic!("{door}: {error}"))).collect())
 }
 
 /// Whether what a machine sends arrives.
-pub fn arrives(from: &str, probe: &Probe) -> bool {
+pub(crate) fn arrives(from: &str, probe: &Probe) -> bool {
     match probe {
         Probe::Tcp(to) => match on(from, || TcpStream::connect_timeout(to, PATIENCE)) {
             Ok(_) => true,
@@ -125,7 +125,7 @@ fn scoped(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// The Internet checksum (RFC 1071) of what has zeroes at its place. ICMPv6's is the kernel's work.
+/// The Internet checksum (RFC 1071) of what has zeroes at its place. That of `ICMPv6` is the kernel's work.
 fn checksum(bytes: &[u8]) -> u16 {
     let words = bytes.chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)]));
     !words.fold(0, |sum: u16, word| {

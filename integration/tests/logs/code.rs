@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../services");
-const MACROS: [&str; 8] = ["trace!", "debug!", "info!", "warn!", "error!", "$level!", "info_span!", "debug_span!"];
+const MACROS: [&str; 7] = ["trace!", "debug!", "info!", "warn!", "error!", "$level!", "error_span!"];
 
 /// A call.
 #[derive(Clone, Debug)]

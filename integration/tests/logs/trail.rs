@@ -147,6 +147,8 @@ async fn what_was_done_is_found_and_shown() -> Outcome {
             parsed.iter().filter(|line| shows(&panel.id, line)).filter_map(|line| line["event.duration"].as_f64());
         let longest = durations.fold(0.0, f64::max);
         assert!(percentiles.iter().all(|of| *of > 0.0 && *of <= longest), "{}: {percentiles:?}", panel.id);
+        let shows_latency = ["skep-latency", "skep-statements"].contains(&panel.id.as_str());
+        assert_eq!(!percentiles.is_empty(), shows_latency, "{}", panel.id);
     }
     for search in searches() {
         let (total, hits) = search.ask(index).await?;

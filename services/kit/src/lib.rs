@@ -45,7 +45,7 @@ mod tls;
 
 pub use config::Config;
 pub use internal::Internal;
-pub use listen::listen;
+pub use listen::{accept, listen};
 pub use logging::Service;
 pub use program::{Process, Program, run, run_with};
 pub use readiness::{Readiness, Report};

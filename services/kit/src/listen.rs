@@ -1,8 +1,16 @@
-use std::fmt::Display;
+use std::{fmt::Display, io, net::SocketAddr, time::Duration};
 
 use anyhow::Context;
-use tokio::net::{TcpListener, ToSocketAddrs};
-use tracing::info;
+use tokio::{
+    net::{TcpListener, TcpStream, ToSocketAddrs},
+    time::{Instant, sleep},
+};
+use tracing::{info, warn};
+
+/// Without file descriptors or memory nothing can be accepted for a moment.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+/// That is told once in so long.
+const TOLD: Duration = Duration::from_secs(1);
 
 /// Binds `addr` and logs the line `listening` with the `door`'s name and the address that was bound, which
 /// tells the port where `addr` left it open (port 0).
@@ -15,6 +23,26 @@ pub async fn listen(addr: impl ToSocketAddrs + Display, door: &'static str) -> a
     let listener = TcpListener::bind(addr).await.context(context)?;
     info!(door, server.address = %listener.local_addr()?, "listening");
     Ok(listener)
+}
+
+/// The next connection, which sends what it is given at once; `told` is when it was last told that there can be none.
+pub async fn accept(listener: &TcpListener, told: &mut Option<Instant>) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) if stream.set_nodelay(true).is_ok() => return (stream, peer),
+            // It is gone already.
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {
+            }
+            Err(error) => {
+                if told.is_none_or(|told| told.elapsed() >= TOLD) {
+                    *told = Some(Instant::now());
+                    warn!(error.message = %error, "cannot accept connections");
+                }
+                sleep(EXHAUSTED).await;
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -53,6 +53,17 @@ async fn a_request_is_followed_through_gate_and_storage() -> Outcome {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_fault_is_told_with_the_requests_id_also_where_little_is_logged() -> Outcome {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let gate = Program::gate_before(&[nobody], House::token())?.env("LOG", "warn").open().await?;
+    let house = House { gate, storage: None };
+    let id = house.rest()?.get(NOTES).await?.problem(503, "unavailable").header("x-request-id").to_owned();
+    let lines = about(&house, &id, 1).await?;
+    assert!(lines.iter().all(|line| line["log.level"] == "warn" && !line["trace.id"].is_null()), "{lines:#?}");
+    Ok(())
+}
+
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }

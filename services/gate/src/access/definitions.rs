@@ -2,6 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use moka::future::Cache;
 use skep_proto::{Code, Error, v1::Collection};
+use tracing::Span;
 
 use super::Rules;
 
@@ -43,7 +44,9 @@ impl Definitions {
             let rules = collection.rules.clone().unwrap_or_default();
             let texts = [rules.list, rules.get, rules.create, rules.update, rules.delete];
             let bytes = texts.iter().flatten().map(String::len).sum::<usize>();
-            let compiled = tokio::task::spawn_blocking(move || Rules::compile(&collection)).await;
+            let request = Span::current();
+            let compile = move || request.in_scope(|| Rules::compile(&collection));
+            let compiled = tokio::task::spawn_blocking(compile).await;
             let compiled = compiled.map_err(|_| Error::new(Code::Internal, "the rules were not compiled"))?;
             Ok((Arc::new(compiled), u32::try_from(bytes).unwrap_or(u32::MAX)))
         };

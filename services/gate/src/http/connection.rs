@@ -101,6 +101,8 @@ pub(super) struct Watched<S> {
     stream: S,
     activity: Arc<Activity>,
     limits: Limits,
+    /// Until then the first byte has to come.
+    begin: Instant,
     /// How many requests had started when `head` was set.
     seen: u64,
     /// When the first byte of a head came.
@@ -115,9 +117,22 @@ pub(super) struct Watched<S> {
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, activity: Arc<Activity>, limits: Limits) -> Self {
-        let timer = Box::pin(sleep_until(activity.born + limits.idle));
-        Self { stream, activity, limits, seen: 0, head: None, stalled: None, last_read: None, discarded: None, timer }
+    /// A stream on which something has to come within `first`.
+    pub(super) fn new(stream: S, activity: Arc<Activity>, limits: Limits, first: Duration) -> Self {
+        let begin = activity.born + first;
+        let timer = Box::pin(sleep_until(begin));
+        Self {
+            stream,
+            activity,
+            limits,
+            begin,
+            seen: 0,
+            head: None,
+            stalled: None,
+            last_read: None,
+            discarded: None,
+            timer,
+        }
     }
 
     /// Notes what was read.
@@ -147,6 +162,7 @@ impl<S> Watched<S> {
             (Some(since), _) => Some(since + self.limits.write),
             _ if self.activity.is_busy() => None,
             (None, Some(since)) if !self.activity.is_http2() => Some(since + self.limits.head),
+            _ if self.last_read.is_none() => Some(self.begin),
             _ => Some(self.activity.finished_at() + self.limits.idle),
         }
     }

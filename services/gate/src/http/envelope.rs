@@ -22,7 +22,7 @@ use http::{
 use http_body::Body as HttpBody;
 use skep_proto::{Code, Error, batch};
 use tower::Service;
-use tracing::{Instrument, info_span};
+use tracing::{Instrument, error_span};
 
 use super::{
     Limits,
@@ -62,7 +62,8 @@ impl Envelope {
         B::Error: Into<axum::BoxError>,
     {
         let follow = Arc::new(Follow::new(request.headers()));
-        let span = info_span!("request", http.request.id = follow.request_id(), trace.id = follow.trace.id());
+        // At the highest level: the ids belong to every line of the request, whichever are asked for.
+        let span = error_span!("request", http.request.id = follow.request_id(), trace.id = follow.trace.id());
         let client = self.shared.policy.client(peer, request.headers()).address.or(peer);
         let mut access = Access::new(&request, client, follow.clone(), span.clone());
         let origin = cors::origin(&self.shared.policy.origins, request.headers());

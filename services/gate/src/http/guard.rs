@@ -7,6 +7,7 @@ use skep_proto::{
     Code, Error, Token,
     v1::{ExtendSessionRequest, GetSessionRequest},
 };
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{follow::Follow, shared::Shared};
@@ -129,13 +130,10 @@ async fn known(
 fn extend(shared: &Arc<Shared>, token: &Token, follow: &Arc<Follow>) {
     let (shared, follow) = (shared.clone(), follow.clone());
     let message = ExtendSessionRequest { name: token.name(), lifetime: shared.lifetime() };
-    tokio::spawn(async move {
+    let extended = async move {
         if let Err(error) = shared.ask(&follow, message, |backend, request| backend.extend_session(request)).await {
-            tracing::warn!(
-                http.request.id = follow.request_id(),
-                error.message = error.detail,
-                "a session was not extended"
-            );
+            tracing::warn!(error.message = error.detail, "a session was not extended");
         }
-    });
+    };
+    tokio::spawn(extended.in_current_span());
 }

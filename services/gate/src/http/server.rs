@@ -1,21 +1,21 @@
 //! Connections: accepted, served over HTTP/1.1 or HTTP/2 as they begin, bounded in number and time, and drained.
 
-use std::{convert::Infallible, future::poll_fn, io, net::SocketAddr, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{convert::Infallible, future::poll_fn, net::SocketAddr, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
-use kit::{Public, Stream};
+use kit::{Public, Stream, accept};
 use metrics::counter;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::Semaphore,
     time::{Instant, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{
     Limits,
@@ -33,13 +33,9 @@ const STREAMS: u32 = 64;
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// How often a connection is looked at that waits for its last request.
 const GLANCE: Duration = Duration::from_millis(20);
-/// Without file descriptors or memory nothing can be accepted for a moment.
-const EXHAUSTED: Duration = Duration::from_millis(100);
-/// That is told once in so long.
-const TOLD: Duration = Duration::from_secs(1);
 
-/// Serves connections, by `tls` if it is given, until `shutdown`; then accepts no more, closes those without a request, and returns when every
-/// request under way is answered. That has no bound of its own.
+/// Serves connections, by `tls` if it is given, until `shutdown`; then accepts no more, closes those without a
+/// request, and returns when every request under way is answered. That has no bound of its own.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<Arc<Public>>,
@@ -55,7 +51,6 @@ pub async fn serve(
         loop {
             let slot = slots.clone().acquire_owned().await;
             let (stream, peer) = accept(&listener, &mut told).await;
-            let _ = stream.set_nodelay(true);
             let stream = Stream::new(stream, tls.as_deref().map(Public::server));
             let (builder, envelope, shutdown) = (builder.clone(), envelope.clone(), shutdown.child_token());
             connections.spawn(async move {
@@ -84,25 +79,6 @@ fn builder(limits: Limits) -> Builder<Streams> {
     builder
 }
 
-/// The next connection; `told` is when it was last told that there can be none.
-async fn accept(listener: &TcpListener, told: &mut Option<Instant>) -> (TcpStream, SocketAddr) {
-    loop {
-        match listener.accept().await {
-            Ok(accepted) => return accepted,
-            // Of the connection that was to be accepted.
-            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {
-            }
-            Err(error) => {
-                if told.is_none_or(|told| told.elapsed() >= TOLD) {
-                    *told = Some(Instant::now());
-                    warn!(error.message = %error, "cannot accept connections");
-                }
-                sleep(EXHAUSTED).await;
-            }
-        }
-    }
-}
-
 async fn connection(
     builder: &Builder<Streams>,
     stream: Stream,
@@ -112,6 +88,8 @@ async fn connection(
     shutdown: &CancellationToken,
 ) {
     let activity = Activity::new();
+    // A handshake is the head of a connection, and nothing of it is seen as read.
+    let first = if stream.is_secret() { limits.head } else { limits.idle };
     let service = service_fn(|request: http::Request<Incoming>| {
         let (busy, envelope) = (activity.begin(request.version()), envelope.clone());
         async move {
@@ -120,7 +98,7 @@ async fn connection(
             Ok::<_, Infallible>(response.map(|body| Answer::new(body, share, busy)))
         }
     });
-    let stream = TokioIo::new(Watched::new(stream, activity.clone(), limits));
+    let stream = TokioIo::new(Watched::new(stream, activity.clone(), limits, first));
     let mut serving = pin!(builder.serve_connection(stream, service));
     let served = tokio::select! {
         biased;

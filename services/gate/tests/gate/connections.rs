@@ -169,7 +169,7 @@ async fn who_asks_again_while_it_stops_is_answered_and_told() {
     let shut = || async { tokio::net::TcpStream::connect(gate.addr).await.is_err() };
     timeout(PATIENCE, async {
         while !shut().await {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     })
     .await

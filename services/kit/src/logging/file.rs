@@ -1,5 +1,8 @@
 use std::{
-    io::{self, Write},
+    ffi::OsStr,
+    fs,
+    io::{self, Read, Seek, SeekFrom, Write},
+    mem,
     path::{Path, PathBuf},
     str::FromStr,
     time::{Duration, Instant},
@@ -34,42 +37,67 @@ pub(super) struct LogFile {
     period: Period,
     file: Option<RollingFileAppender>,
     tried: Instant,
+    /// Whether the next line is to begin with a line feed.
+    is_torn: bool,
 }
 
 impl LogFile {
     /// Opens `dir/prefix.<date-hour>.ndjson`; also tells why that is not possible now.
     pub(super) fn open(dir: &Path, prefix: &str, period: &Period) -> (Self, Option<String>) {
+        let is_torn = is_torn(dir, prefix);
         let (file, fault) = match create(dir, prefix, period) {
             Ok(file) => (Some(file), None),
             Err(error) => (None, Some(format!("{}: {}", dir.display(), cause(&error)))),
         };
         let (dir, prefix, period) = (dir.to_owned(), prefix.to_owned(), period.clone());
-        (Self { dir, prefix, period, file, tried: Instant::now() }, fault)
+        (Self { dir, prefix, period, file, tried: Instant::now(), is_torn }, fault)
     }
 
     /// Writes the lines, and leaves what must go before the next ones; how many could not be written.
     pub(super) fn write(&mut self, lines: &mut Vec<u8>) -> u64 {
+        if mem::take(&mut self.is_torn) {
+            lines.insert(0, b'\n');
+        }
         if self.file.is_none() && self.tried.elapsed() >= RETRY {
             self.tried = Instant::now();
             self.file = create(&self.dir, &self.prefix, &self.period).ok();
         }
-        let written = self.file.as_mut().map_or(0, |file| write(file, lines));
-        settle(lines, written)
+        match &mut self.file {
+            Some(file) => write(file, lines),
+            None => settle(lines, 0),
+        }
     }
 }
 
-/// Writes as much as the disk takes.
-fn write(file: &mut RollingFileAppender, lines: &[u8]) -> usize {
+/// Writes as much as can be; how many lines were not, as [`settle`] counts them.
+pub(super) fn write(to: &mut impl Write, lines: &mut Vec<u8>) -> u64 {
     let mut written = 0;
     while written < lines.len() {
-        match file.write(&lines[written..]) {
+        match to.write(&lines[written..]) {
             Ok(0) => break,
             Ok(more) => written += more,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => break,
         }
     }
-    written
+    settle(lines, written)
+}
+
+/// Whether the newest of these files ends within a line: the process that wrote it was killed.
+fn is_torn(dir: &Path, prefix: &str) -> bool {
+    let is_ours = |path: &PathBuf| {
+        let name = path.file_name().and_then(OsStr::to_str);
+        name.and_then(|name| name.strip_prefix(prefix)).is_some_and(|rest| rest.starts_with('.'))
+    };
+    let paths = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    // Their names sort by time.
+    let last = paths.filter(is_ours).max().and_then(|newest| {
+        let (mut file, mut last) = (fs::File::open(newest).ok()?, [0]);
+        file.seek(SeekFrom::End(-1)).ok()?;
+        file.read_exact(&mut last).ok()?;
+        Some(last)
+    });
+    last.is_some_and(|last| last != *b"\n")
 }
 
 /// Empties a batch of which `written` bytes were written; the number of lines that were not, wholly. Where

@@ -27,9 +27,11 @@ pub(super) fn clean(options: &Options, service: &str, now: Timestamp) {
     let mut bytes: u64 = files.iter().map(|file| file.bytes).sum();
     for file in files.into_iter().filter(|file| is_before(file, &minute)) {
         if is_before(&file, &oldest) || bytes > options.keep_bytes {
-            // Another instance may have removed it already.
-            let _ = fs::remove_file(&file.path);
-            bytes -= file.bytes;
+            // Another instance may have removed it already; one that cannot be removed takes its room from others.
+            let removed = fs::remove_file(&file.path);
+            if removed.is_ok() || !file.path.exists() {
+                bytes -= file.bytes;
+            }
         }
     }
 }

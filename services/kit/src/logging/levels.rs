@@ -9,18 +9,25 @@ use tracing_subscriber::{EnvFilter, Registry, filter::LevelFilter, reload};
 
 /// What is logged, in the words of [`EnvFilter`].
 #[derive(Clone, Debug)]
-pub(crate) struct Directives(String);
+pub(crate) struct Directives(pub(super) String);
 
 impl FromStr for Directives {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // A bare word that is no level would be a target, for whose sake all others fall silent.
-        let is_level = |part: &str| part.is_empty() || part.contains('=') || part.parse::<LevelFilter>().is_ok();
-        if let Some(part) = text.split(',').map(str::trim).find(|part| !is_level(part)) {
+        let parts: Vec<_> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+        if parts.is_empty() {
+            return Err("no level is named; off is one".to_owned());
+        }
+        // What ends in no level would be a target, for whose sake all others fall silent.
+        let is_level = |part: &str| {
+            part.rsplit('=').next().is_some_and(|last| !last.is_empty() && last.parse::<LevelFilter>().is_ok())
+        };
+        if let Some(part) = parts.iter().find(|part| !is_level(part)) {
             return Err(format!("{part:?} is neither a level nor target=level"));
         }
-        EnvFilter::builder().parse(text).map(|_| Self(text.to_owned())).map_err(|error| error.to_string())
+        let text = parts.join(",");
+        EnvFilter::builder().parse(&text).map(|_| Self(text)).map_err(|error| error.to_string())
     }
 }
 

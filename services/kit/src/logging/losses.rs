@@ -41,7 +41,7 @@ impl Losses {
     }
 
     /// Says in the log what was lost since the last time.
-    pub(super) fn tell(&self) {
+    pub(crate) fn tell(&self) {
         for loss in &self.0 {
             let total = loss.total();
             let lost = total - loss.told.swap(total, Ordering::Relaxed);

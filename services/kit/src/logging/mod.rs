@@ -24,6 +24,7 @@ use std::{
 };
 
 use anyhow::Context;
+use tokio::{task::JoinHandle, time::MissedTickBehavior};
 use tracing::warn;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -98,11 +99,7 @@ fn open(
     colour: bool,
 ) -> io::Result<(Lines, Logs, Vec<String>)> {
     let (mut losses, mut writers, mut faults) = (Losses::default(), Vec::new(), Vec::new());
-    let write = move |lines: &mut Vec<u8>| {
-        let written = people.write_all(lines).and_then(|()| people.flush());
-        file::settle(lines, written.map_or(0, |()| lines.len()))
-    };
-    let (people, writer) = Queue::start(PEOPLE_QUEUE, write)?;
+    let (people, writer) = Queue::start(PEOPLE_QUEUE, move |lines| file::write(&mut people, lines))?;
     losses.watch(program.services[0].name, "stderr", people.lost());
     writers.push(writer);
     let mut lines = Lines::new(people, colour);
@@ -121,15 +118,18 @@ fn open(
 pub(crate) async fn keep(losses: Arc<Losses>, options: Options) {
     let options = Arc::new(options);
     let mut ticks = tokio::time::interval(UPKEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut cleaning: Option<JoinHandle<()>> = None;
     loop {
         ticks.tick().await;
         losses.tell();
-        let (losses, options) = (losses.clone(), options.clone());
-        // A disk may be slow, and is then waited for elsewhere.
-        let cleaned = tokio::task::spawn_blocking(move || {
-            losses.services().for_each(|service| janitor::clean(&options, service, jiff::Timestamp::now()));
-        });
-        let _ = cleaned.await;
+        // A disk that hangs loses lines, and that is to be told meanwhile.
+        if cleaning.as_ref().is_none_or(JoinHandle::is_finished) {
+            let (losses, options) = (losses.clone(), options.clone());
+            cleaning = Some(tokio::task::spawn_blocking(move || {
+                losses.services().for_each(|service| janitor::clean(&options, service, jiff::Timestamp::now()));
+            }));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     io, mem,
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -9,6 +10,8 @@ use std::{
     thread,
     time::Duration,
 };
+
+use super::file::settle;
 
 /// How long the writer rests after it wrote, unless so many bytes wait: lines need not wake its thread, each by itself.
 const REST: Duration = Duration::from_millis(50);
@@ -98,7 +101,10 @@ impl Shared {
                 batch.append(&mut state.lines);
             }
             drop(state);
-            self.lost.fetch_add(write(&mut batch), Ordering::Relaxed);
+            // A defect, or a library that tells of its troubles on a standard error that is closed, ends nothing.
+            let written = panic::catch_unwind(AssertUnwindSafe(|| write(&mut batch)));
+            let lost = written.unwrap_or_else(|_| settle(&mut batch, 0));
+            self.lost.fetch_add(lost, Ordering::Relaxed);
             batch.shrink_to(KEPT);
             let _ = self
                 .changed
@@ -146,5 +152,24 @@ mod tests {
         queue.put(b"six\n");
         assert_eq!(queue.lost().load(Ordering::Relaxed), 2, "nobody is there to write it");
         assert_eq!(all.iter().last().unwrap(), b"one\ntwo\nthr\n");
+    }
+
+    #[test]
+    fn a_writer_that_panics_loses_what_it_had_and_goes_on() {
+        let (seen, all) = mpsc::channel();
+        let write = move |lines: &mut Vec<u8>| {
+            assert!(!lines.starts_with(b"bad"), "as it is meant to");
+            seen.send(std::mem::take(lines)).unwrap();
+            0
+        };
+        let (queue, writer) = Queue::start(64, write).unwrap();
+        queue.put(b"bad\n");
+        while queue.lost().load(Ordering::Relaxed) == 0 {
+            thread::yield_now();
+        }
+        queue.put(b"good\n");
+        drop(writer);
+        assert_eq!(all.iter().collect::<Vec<_>>(), [b"good\n"]);
+        assert_eq!(queue.lost().load(Ordering::Relaxed), 1);
     }
 }

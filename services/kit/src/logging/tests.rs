@@ -147,6 +147,24 @@ fn what_a_full_disk_does_not_take_is_counted() {
 }
 
 #[test]
+fn a_line_that_a_killed_process_left_torn_does_not_tear_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join(format!("gate-node-1.{}.ndjson", jiff::Timestamp::now().strftime("%Y-%m-%d-%H")));
+    fs::write(&file, "{\"half\":").unwrap();
+    // Of an instance whose name begins alike.
+    fs::write(dir.path().join("gate-node-11.2999-01-01-00.ndjson"), "{").unwrap();
+    for started in 1..=2 {
+        assert_eq!(lost(dir.path(), || info!(target: "gate", started, "line")), 0);
+    }
+    let text = fs::read_to_string(file).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("{\"half\":", 3), "{text}");
+    for (line, started) in lines[1..].iter().zip(1..) {
+        assert_eq!(members(line)["started"], started);
+    }
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_told_and_counted() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("file"), "").unwrap();
@@ -189,7 +207,11 @@ fn an_instance_is_fit_for_the_name_of_a_file() {
 fn directives_are_checked() {
     assert!("info,gate=debug".parse::<Directives>().is_ok());
     assert!("WARN,gate[request{a=1}]=debug".parse::<Directives>().is_ok());
-    for wrong in ["gate=loud", "inof", "info,gate"] {
+    for spaced in ["info, gate=debug", "gate=debug, info", " gate=debug ,info,"] {
+        let Directives(text) = spaced.parse().unwrap();
+        assert!(!text.contains(' ') && text.contains("info") && text.contains("gate=debug"), "{text}");
+    }
+    for wrong in ["gate=loud", "inof", "info,gate", "info,gate=", "info,gate[a=1]", "", ",", " "] {
         assert!(wrong.parse::<Directives>().is_err(), "{wrong}");
     }
 }

@@ -117,6 +117,7 @@ fn start<C: Config>(
         drain::until_stopped(serve(config, process.clone()), &process, signals).await
     });
     runtime.shutdown_timeout(LINGER);
+    logs.losses.tell();
     if let Err(error) = &result {
         tracing::error!(error.message = format_args!("{error:#}"), "the process failed");
     }

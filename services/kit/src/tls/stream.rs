@@ -32,6 +32,11 @@ impl Stream {
         })
     }
 
+    /// Whether it is by TLS.
+    pub fn is_secret(&self) -> bool {
+        !matches!(self.0, Inner::Clear(_))
+    }
+
     /// What can be read and written, once the handshake is made.
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Pin<&mut (dyn Bytes + Unpin)>>> {
         let inner = &mut self.0;

@@ -10,10 +10,10 @@ use std::{
     time::Duration,
 };
 
-use kit::{Mutual, Stream};
+use kit::{Mutual, Stream, accept};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Sleep, sleep},
 };
@@ -24,8 +24,6 @@ use tonic::transport::server::{Connected, TcpConnectInfo};
 const PREFACE: usize = 24;
 /// How long they may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Without file descriptors or memory nothing can be accepted for a moment.
-const EXHAUSTED: Duration = Duration::from_millis(100);
 
 /// The connections that `listener` accepts, by `tls` if it is given, so many at once; further ones wait.
 pub(super) fn incoming(
@@ -34,27 +32,14 @@ pub(super) fn incoming(
     connections: usize,
 ) -> impl tokio_stream::Stream<Item = io::Result<Connection>> {
     let slots = Arc::new(Semaphore::new(connections));
-    futures_util::stream::unfold((listener, tls, slots), async |(listener, tls, slots)| {
+    futures_util::stream::unfold((listener, tls, slots, None), async |(listener, tls, slots, mut told)| {
         let slot = Arc::clone(&slots).acquire_owned().await.ok()?;
-        let stream = accept(&listener).await;
+        let (stream, _) = accept(&listener, &mut told).await;
         let info = stream.connect_info();
         let stream = Stream::new(stream, tls.as_deref().map(Mutual::server));
         let opening = Some(Opening { left: PREFACE, end: Box::pin(sleep(PATIENCE)) });
-        Some((Ok(Connection { stream, info, opening, _slot: slot }), (listener, tls, slots)))
+        Some((Ok(Connection { stream, info, opening, _slot: slot }), (listener, tls, slots, told)))
     })
-}
-
-async fn accept(listener: &TcpListener) -> TcpStream {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) if stream.set_nodelay(true).is_ok() => return stream,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(error = %error, "cannot accept connections");
-                sleep(EXHAUSTED).await;
-            }
-        }
-    }
 }
 
 /// A connection that must begin in time.
@@ -122,7 +107,10 @@ impl Connected for Connection {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
     use tokio_stream::StreamExt;
 
     use super::*;

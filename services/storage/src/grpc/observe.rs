@@ -30,7 +30,8 @@ fn span(metadata: &MetadataMap) -> Span {
     if around.has_field("http.request.id") {
         return around;
     }
-    tracing::info_span!(
+    // At the highest level: the ids belong to every line of the call, whichever are asked for.
+    tracing::error_span!(
         "call",
         http.request.id = text(metadata, "x-request-id"),
         trace.id = text(metadata, "traceparent").and_then(|parent| parent.get(3..35)),

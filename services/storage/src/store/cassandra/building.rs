@@ -37,7 +37,7 @@ impl Database {
         }
         loop {
             let left = self.index_step().await.unwrap_or_else(|error| {
-                tracing::debug!(error.message = error.detail, "an index was not gone on with");
+                tracing::debug!(error.message = error.detail, "indexes were not looked at");
                 Left::Later
             });
             let rest = match left {

@@ -1,6 +1,6 @@
 //! A statement as it is sent: counted, and told where it was slow.
 
-use std::time::Instant;
+use std::{borrow::Cow, net::SocketAddr, time::Instant};
 
 use scylla::{
     errors::ExecutionError, response::query_result::QueryResult, serialize::row::SerializeRow,
@@ -23,24 +23,35 @@ impl Prepared {
     }
 
     pub(super) async fn send(&self, link: &Link, values: impl SerializeRow) -> Result<QueryResult, ExecutionError> {
-        let begun = Instant::now();
+        let given_up = Some(Cow::Borrowed("given up"));
+        let mut sent = Sent { of: self, begun: Instant::now(), node: None, error: given_up };
         let answer = link.execute(&self.statement, values).await;
-        if let Some(nanos) = self.counted.ended(begun.elapsed(), answer.is_ok()) {
-            self.tell(nanos, answer.as_ref());
-        }
+        sent.node = answer.as_ref().ok().map(|answer| answer.request_coordinator().connection_address());
+        sent.error = answer.as_ref().err().map(|error| error.to_string().into());
         answer
     }
+}
 
-    /// Without its values: they are what users keep.
-    fn tell(&self, nanos: u64, answer: Result<&QueryResult, &ExecutionError>) {
+/// One under way. It is counted also when its caller gives it up in the middle, which befalls the slow ones.
+struct Sent<'a> {
+    of: &'a Prepared,
+    begun: Instant,
+    /// Who answered.
+    node: Option<SocketAddr>,
+    error: Option<Cow<'static, str>>,
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        let Some(nanos) = self.of.counted.ended(self.begun.elapsed(), self.error.is_none()) else { return };
+        // Without its values: they are what users keep.
         tracing::warn!(
             db.system.name = "cassandra",
-            db.operation.name = self.name,
-            db.query.text = self.statement.get_statement(),
+            db.operation.name = self.of.name,
+            db.query.text = self.of.statement.get_statement(),
             event.duration = nanos,
-            server.address =
-                answer.ok().map(|answer| tracing::field::display(answer.request_coordinator().connection_address())),
-            error.message = answer.err().map(tracing::field::display),
+            server.address = self.node.map(tracing::field::display),
+            error.message = self.error.as_deref(),
             "slow statement"
         );
     }
