@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     };
     kit::run(&program, async |config: Config, process: Process| {
         let storage = remote::connect(config.storage, &config.internal)?;
-        let listener = kit::listen(config.addr, "rest").await?;
+        let listener = kit::listen(config.addr, "rest", config.policy.tls.is_some()).await?;
         gate::serve(listener, Arc::new(storage), &Home::Docs, config.policy, &process).await
     })
 }

@@ -23,7 +23,7 @@
 //!         services: &[Service { name: "echo", targets: &["echo"] }],
 //!     };
 //!     kit::run(&program, async |config: Echo, process: Process| {
-//!         let listener = kit::listen(config.addr, "echo").await?;
+//!         let listener = kit::listen(config.addr, "echo", false).await?;
 //!         process.ready.add("door", || Box::pin(async { Ok(()) }));
 //!         process.shutdown.cancelled().await;
 //!         drop(listener);

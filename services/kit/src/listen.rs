@@ -12,16 +12,17 @@ const EXHAUSTED: Duration = Duration::from_millis(100);
 /// That is told once in so long.
 const TOLD: Duration = Duration::from_secs(1);
 
-/// Binds `addr` and logs the line `listening` with the `door`'s name and the address that was bound, which
-/// tells the port where `addr` left it open (port 0).
+/// Binds `addr` and logs the line `listening` with the `door`'s name, its scheme by whether it is to be served by `tls`,
+/// and the address that was bound, which tells the port where `addr` left it open (port 0).
 ///
 /// # Errors
 ///
 /// When the address cannot be bound; the error names it.
-pub async fn listen(addr: impl ToSocketAddrs + Display, door: &'static str) -> anyhow::Result<TcpListener> {
+pub async fn listen(addr: impl ToSocketAddrs + Display, door: &'static str, tls: bool) -> anyhow::Result<TcpListener> {
     let context = format!("cannot listen on {addr} ({door})");
     let listener = TcpListener::bind(addr).await.context(context)?;
-    info!(door, server.address = %listener.local_addr()?, "listening");
+    let scheme = if tls { "https" } else { "http" };
+    info!(door, url.scheme = scheme, server.address = %listener.local_addr()?, "listening");
     Ok(listener)
 }
 
@@ -51,9 +52,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_port_is_named() {
-        let first = listen("127.0.0.1:0", "rest").await.unwrap();
+        let first = listen("127.0.0.1:0", "rest", false).await.unwrap();
         let taken = first.local_addr().unwrap();
-        let error = format!("{:#}", listen(taken, "rest").await.unwrap_err());
+        let error = format!("{:#}", listen(taken, "rest", false).await.unwrap_err());
         assert!(error.starts_with(&format!("cannot listen on {taken} (rest): ")), "{error}");
     }
 }

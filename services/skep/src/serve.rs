@@ -28,9 +28,10 @@ pub(crate) async fn serve(config: Config, process: Process) -> anyhow::Result<()
         }
         None => Home::Docs,
     };
-    let rest = kit::listen(config.gate_addr, "rest").await?;
-    let grpc = kit::listen(config.storage.addr, "grpc").await?;
-    greet(rest.local_addr()?, config.policy.tls.is_some());
+    let tls = config.policy.tls.is_some();
+    let rest = kit::listen(config.gate_addr, "rest", tls).await?;
+    let grpc = kit::listen(config.storage.addr, "grpc", config.storage.internal.tls.is_some()).await?;
+    greet(rest.local_addr()?, tls);
     let rest = gate::serve(rest, backend, &home, config.policy, &process);
     tokio::try_join!(rest, storage::serve(grpc, engine, &config.storage.internal, &process)).map(drop)
 }

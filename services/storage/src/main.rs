@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         let engine = storage::open(&config, &process)?;
         let (administrator, shutdown) = (config.administrator.clone(), process.shutdown.clone());
         tokio::spawn(storage::ensure_administrator(engine.clone(), administrator, shutdown));
-        let listener = kit::listen(config.addr, "grpc").await?;
+        let listener = kit::listen(config.addr, "grpc", config.internal.tls.is_some()).await?;
         storage::serve(listener, engine, &config.internal, &process).await
     })
 }

@@ -65,13 +65,13 @@ pub(super) async fn pass<B>(
     marks: &mut Marks,
 ) -> Result<(), Error> {
     let credential = Credential::of(request.headers());
+    let client = shared.policy.client(peer, request.headers());
     if !matches!(credential, Credential::Bearer(_)) {
-        shared.policy.origins.admit(request.method(), request.uri(), request.headers())?;
+        shared.policy.origins.admit(request.method(), request.uri(), request.headers(), client.is_secure)?;
     }
     if !request.uri().path().starts_with("/v1/") {
         return Ok(());
     }
-    let client = shared.policy.client(peer, request.headers());
     let mut passed = Passed { caller: Caller::Anonymous, session: None, client };
     if let Some(token) = credential.token()
         && let Some(caller) = known(shared, &credential, token, client, follow, marks).await?

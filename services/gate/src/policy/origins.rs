@@ -21,12 +21,13 @@ impl Origins {
         headers.get(ORIGIN).filter(|origin| self.0.contains(origin))
     }
 
-    /// Refuses a write that a page of another origin makes: a browser adds the cookie by itself.
+    /// Refuses a write that a page of another origin makes: a browser adds the cookie by itself. To what came by TLS
+    /// (`is_secure`) a page that did not is another, whoever it says it is.
     ///
     /// # Errors
     ///
     /// `forbidden`
-    pub(crate) fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Error> {
+    pub(crate) fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap, is_secure: bool) -> Result<(), Error> {
         let mut origins = headers.get_all(ORIGIN).iter();
         let (origin, more) = (origins.next(), origins.next());
         let by_site = headers.get("sec-fetch-site").map(|site| site == "same-origin" || site == "none");
@@ -34,7 +35,7 @@ impl Origins {
             // Browsers tell it on trustworthy origins, others do not: those say where they come from.
             (Some(is_own), _) => is_own,
             (None, None) => true,
-            (None, Some(origin)) => is_host(origin, uri, headers),
+            (None, Some(origin)) => is_host(origin, uri, headers, is_secure),
         };
         if method.is_safe() || (more.is_none() && (is_own || self.listed(headers).is_some())) {
             return Ok(());
@@ -43,13 +44,14 @@ impl Origins {
     }
 }
 
-/// Whether the origin is the host that is asked.
-fn is_host(origin: &HeaderValue, uri: &Uri, headers: &HeaderMap) -> bool {
+/// Whether the origin is the host that is asked. A proxy may have taken TLS off and not said so: `https` always can be.
+fn is_host(origin: &HeaderValue, uri: &Uri, headers: &HeaderMap, is_secure: bool) -> bool {
     let Some((scheme, origin)) = origin.to_str().ok().and_then(|origin| origin.split_once("://")) else { return false };
-    let default = if scheme.eq_ignore_ascii_case("https") { ":443" } else { ":80" };
+    let is_https = scheme.eq_ignore_ascii_case("https");
+    let default = if is_https { ":443" } else { ":80" };
     let header = || headers.get(HOST).and_then(|host| host.to_str().ok());
     let Some(host) = uri.authority().map(Authority::as_str).or_else(header) else { return false };
-    host.strip_suffix(default).unwrap_or(host).eq_ignore_ascii_case(origin)
+    (is_https || !is_secure) && host.strip_suffix(default).unwrap_or(host).eq_ignore_ascii_case(origin)
 }
 
 impl FromStr for Origins {
@@ -84,7 +86,7 @@ mod tests {
         let line = |(name, line): &(&'static str, &'static str)| {
             (HeaderName::from_static(name), HeaderValue::from_static(line))
         };
-        origins.admit(method, &Uri::from_static("/"), &lines.iter().map(line).collect()).is_ok()
+        origins.admit(method, &Uri::from_static("/"), &lines.iter().map(line).collect(), false).is_ok()
     }
 
     #[test]
@@ -104,6 +106,19 @@ mod tests {
         assert!(!admits("a", &[("origin", "http://a"), ("origin", "http://a")]));
         for (site, expected) in [("none", true), ("same-origin", true), ("same-site", false), ("cross-site", false)] {
             assert_eq!(admits("a", &[("sec-fetch-site", site)]), expected, "{site}");
+        }
+    }
+
+    #[test]
+    fn by_tls_the_same_host_in_the_clear_is_another() {
+        for (origin, expected) in
+            [("https://a", true), ("HTTPS://a", true), ("http://a", false), ("http://a:443", false)]
+        {
+            let headers = [("host", "a"), ("origin", origin)]
+                .map(|(name, line)| (HeaderName::from_static(name), HeaderValue::from_static(line)));
+            let admitted =
+                Origins::default().admit(&Method::PUT, &Uri::from_static("/"), &HeaderMap::from_iter(headers), true);
+            assert_eq!(admitted.is_ok(), expected, "{origin}");
         }
     }
 

@@ -111,7 +111,7 @@ fn start<C: Config>(
         let signals = drain::Signals::new()?;
         tokio::spawn(metrics::keep(metrics.clone()));
         tokio::spawn(logging::keep(logs.losses.clone(), common.logs.clone()));
-        let door = listen(common.metrics_addr, "metrics").await?;
+        let door = listen(common.metrics_addr, "metrics", false).await?;
         let (ready, losses) = (process.ready.clone(), logs.losses.clone());
         tokio::spawn(Admin { metrics, ready, losses, levels: levels.into() }.serve(door));
         drain::until_stopped(serve(config, process.clone()), &process, signals).await

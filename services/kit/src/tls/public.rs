@@ -3,6 +3,7 @@ use std::{
     sync::Arc,
 };
 
+use anyhow::Context;
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs,
@@ -15,6 +16,9 @@ use crate::config::{Setting, Values};
 const CERT: Setting =
     Setting::new("TLS_CERT", "the certificate that REST is served with, with its chain, a PEM file; it turns TLS on");
 const KEY: Setting = Setting::new("TLS_KEY", "its key, a PEM file");
+
+/// What they have to be.
+const FORM: &str = "Name the certificate with its chain and the key that belongs to it, as PEM files that can be read.";
 
 /// As ALPN names them (RFC 7301, 6), the one that is preferred first.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -35,7 +39,7 @@ impl Public {
             [None, None] => None,
             [Some(cert), Some(key)] => {
                 let opened = Self::open(cert, key);
-                let fault = |why: &anyhow::Error| format!("and TLS_KEY cannot be used: {why:#}.");
+                let fault = |why: &anyhow::Error| format!("and TLS_KEY cannot be used: {why:#}. {FORM}");
                 opened.inspect_err(|why| values.fault("TLS_CERT", fault(why))).ok().map(Arc::new)
             }
             _ => {
@@ -65,7 +69,8 @@ fn server(cert: &Path, key_file: &Path) -> anyhow::Result<Arc<ServerConfig>> {
     let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])?
         .with_no_client_auth()
-        .with_single_cert(certificates(cert)?, key(key_file)?)?;
+        .with_single_cert(certificates(cert)?, key(key_file)?)
+        .with_context(|| format!("{} and {} do not belong together", cert.display(), key_file.display()))?;
     server.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
     Ok(Arc::new(server))
 }
