@@ -56,7 +56,7 @@ async fn a_request_is_followed_through_gate_and_storage() -> Outcome {
 #[tokio::test]
 async fn a_fault_is_told_with_the_requests_id_also_where_little_is_logged() -> Outcome {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let gate = Program::gate_before(&[nobody], House::token())?.env("LOG", "warn").open().await?;
+    let gate = Program::gate_before(&[nobody], House::token())?.env("LOG", "warn,kit::listen=info").open().await?;
     let house = House { gate, storage: None };
     let id = house.rest()?.get(NOTES).await?.problem(503, "unavailable").header("x-request-id").to_owned();
     let lines = about(&house, &id, 1).await?;
