@@ -43,7 +43,7 @@ async fn compare(plan: Plan) -> anyhow::Result<()> {
     };
     eventually("lines are lost", Duration::from_secs(2 * MINUTE), is_full).await?;
     tables("one process", [("without a log", &without), ("to files", &files), ("to a full disk", &full)], plan).await?;
-    written(files.gate, plan).await?;
+    written(files, plan).await?;
     drop((without, full));
 
     let cluster = Cassandra::start(CassandraOptions::default()).await?;
@@ -81,8 +81,7 @@ async fn tables<const N: usize>(shape: &str, houses: [(&str, &House); N], plan: 
 
 /// Asks until a million lines are in several files of each service, ends it, and looks for each line.
 #[allow(clippy::print_stdout, reason = "the figures are what it is for")]
-async fn written(skep: Process, plan: Plan) -> anyhow::Result<()> {
-    let mut files = House { gate: skep, storage: None };
+async fn written(mut files: House, plan: Plan) -> anyhow::Result<()> {
     let mut asked = 0;
     while 2 * asked < LINES || files.gate.logs().paths()?.len() < 2 * FILES {
         progress(format_args!("{} of {LINES} lines in {} files", 2 * asked, files.gate.logs().paths()?.len()));
@@ -116,19 +115,15 @@ async fn on(cluster: &Cassandra, keyspace: &str) -> anyhow::Result<House> {
     Ok(House { gate, storage: Some(storage) })
 }
 
-fn processes(house: &House) -> impl Iterator<Item = &Process> {
-    [&house.gate].into_iter().chain(&house.storage)
-}
-
 async fn silence(house: &House) -> anyhow::Result<()> {
-    for process in processes(house) {
+    for process in house.processes() {
         process.http("metrics")?.put("/log").typed("text/plain", "off").await?.expect(200);
     }
     Ok(())
 }
 
 async fn ask(house: &House, work: Work, plan: Plan) -> anyhow::Result<Round> {
-    let ids = processes(house).map(Process::id).collect::<anyhow::Result<Vec<_>>>()?;
+    let ids = house.processes().map(Process::id).collect::<anyhow::Result<Vec<_>>>()?;
     let (address, before) = (house.gate.door("rest")?, compare::cpu(&ids)?);
     let outcome = match work {
         Work::Insert => load::run(address, plan.connections, plan.time, false, |_, n| insert(n)).await?,

@@ -30,6 +30,11 @@ impl House {
         TOKEN
     }
 
+    /// Its processes.
+    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+        [&self.gate].into_iter().chain(&self.storage)
+    }
+
     /// Who answers gRPC.
     pub fn engine(&self) -> &Process {
         self.storage.as_ref().unwrap_or(&self.gate)

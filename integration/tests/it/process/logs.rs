@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use integration::{ADMIN_PASSWORD, House, Logs, Process, Program, eventually};
+use integration::{ADMIN_PASSWORD, House, Logs, Program, eventually};
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,14 +14,10 @@ use crate::{
 const WRITTEN: Duration = Duration::from_secs(5);
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
-fn processes(house: &House) -> impl Iterator<Item = &Process> {
-    [Some(&house.gate), house.storage.as_ref()].into_iter().flatten()
-}
-
 /// The lines about one request, once `count` are written.
 async fn about(house: &House, request: &str, count: usize) -> anyhow::Result<Vec<Value>> {
     let found = eventually("the lines of a request", WRITTEN, async || {
-        let lines: Vec<_> = processes(house).filter_map(|process| process.logs().lines().ok()).flatten().collect();
+        let lines: Vec<_> = house.processes().filter_map(|process| process.logs().lines().ok()).flatten().collect();
         let found: Vec<_> = lines.into_iter().filter(|line| line["http.request.id"] == request).collect();
         (found.len() >= count).then_some(found)
     });
@@ -132,7 +128,7 @@ async fn log_files_are_ecs_by_service_and_hour() -> Outcome {
         let last = house.rest()?.get(NOTES).header("x-request-id", "the-last").await?;
         last.expect(200);
         about(&house, "the-last", 2).await?;
-        for process in processes(&house) {
+        for process in house.processes() {
             are_ecs(process.logs())?;
         }
     }
@@ -162,7 +158,7 @@ async fn what_is_secret_is_in_no_log() -> Outcome {
     call.await?.problem(401, "invalid_credentials");
     about(&house, "in-vain", 3).await?;
     let secrets = [token, ADMIN_PASSWORD, bearer.token(), cookie.token(), text, key, no_token, no_password];
-    for process in processes(&house) {
+    for process in house.processes() {
         let mut texts = process.logs().files()?;
         texts.push(("stderr".into(), process.stderr()));
         for (name, text) in texts {

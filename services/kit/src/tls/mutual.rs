@@ -13,7 +13,7 @@ const H2: &[u8] = b"h2";
 /// Certificate, key and authorities of the inside, by which both sides of a connection show who they are and are believed.
 /// They are read again when a connection finds that the files have changed; what is wrong then leaves the former ones in force.
 #[derive(Debug)]
-pub struct Mutual(Reloaded<(Arc<ClientConfig>, Arc<ServerConfig>)>);
+pub struct Mutual(Reloaded<(Arc<ClientConfig>, Arc<ServerConfig>), 3>);
 
 impl Mutual {
     /// Reads the files.
@@ -22,8 +22,7 @@ impl Mutual {
     ///
     /// When one cannot be read, or they do not belong together.
     pub fn open(cert: PathBuf, key: PathBuf, ca: PathBuf) -> anyhow::Result<Self> {
-        let make = |files: &[PathBuf]| sides(&files[0], &files[1], &files[2]);
-        Reloaded::open("inside", vec![cert, key, ca], make).map(Self)
+        Reloaded::open("inside", [cert, key, ca], |[cert, key, ca]| sides(cert, key, ca)).map(Self)
     }
 
     /// How to connect as a client.

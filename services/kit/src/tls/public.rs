@@ -26,7 +26,7 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 /// Certificate and key that everybody is shown. They are read again when a connection finds that the files have changed;
 /// what is wrong then leaves the former ones in force.
 #[derive(Debug)]
-pub struct Public(Reloaded<Arc<ServerConfig>>);
+pub struct Public(Reloaded<Arc<ServerConfig>, 2>);
 
 impl Public {
     /// What [`read`](Self::read) reads.
@@ -55,8 +55,7 @@ impl Public {
     ///
     /// When one cannot be read, or they do not belong together.
     pub fn open(cert: PathBuf, key: PathBuf) -> anyhow::Result<Self> {
-        let make = |files: &[PathBuf]| server(&files[0], &files[1]);
-        Reloaded::open("public", vec![cert, key], make).map(Self)
+        Reloaded::open("public", [cert, key], |[cert, key]| server(cert, key)).map(Self)
     }
 
     /// How to accept connections.

@@ -9,23 +9,23 @@ use tracing::{info, warn};
 
 /// What is made of files. It is made anew when somebody asks for it after they have changed; if that fails, what was made
 /// before stays in force.
-pub(super) struct Reloaded<T> {
+pub(super) struct Reloaded<T, const N: usize> {
     /// Whose certificate it is, for the log.
     name: &'static str,
-    files: Vec<PathBuf>,
-    make: fn(&[PathBuf]) -> anyhow::Result<T>,
-    state: Mutex<State<T>>,
+    files: [PathBuf; N],
+    make: fn(&[PathBuf; N]) -> anyhow::Result<T>,
+    state: Mutex<State<T, N>>,
 }
 
-struct State<T> {
-    read: Stamps,
+struct State<T, const N: usize> {
+    read: Stamps<N>,
     made: T,
 }
 
 /// When each file was changed, and its length; `None` if there is no such file.
-type Stamps = Vec<Option<(SystemTime, u64)>>;
+type Stamps<const N: usize> = [Option<(SystemTime, u64)>; N];
 
-impl<T: Clone> Reloaded<T> {
+impl<T: Clone, const N: usize> Reloaded<T, N> {
     /// Reads the files.
     ///
     /// # Errors
@@ -33,8 +33,8 @@ impl<T: Clone> Reloaded<T> {
     /// Those of `make`.
     pub(super) fn open(
         name: &'static str,
-        files: Vec<PathBuf>,
-        make: fn(&[PathBuf]) -> anyhow::Result<T>,
+        files: [PathBuf; N],
+        make: fn(&[PathBuf; N]) -> anyhow::Result<T>,
     ) -> anyhow::Result<Self> {
         // Before the files: what changes meanwhile is read again.
         let read = stamps(&files);
@@ -64,16 +64,15 @@ impl<T: Clone> Reloaded<T> {
     }
 }
 
-impl<T> fmt::Debug for Reloaded<T> {
+impl<T, const N: usize> fmt::Debug for Reloaded<T, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Reloaded").field(&self.files).finish()
     }
 }
 
-fn stamps(files: &[PathBuf]) -> Stamps {
-    let stamp = |file| {
+fn stamps<const N: usize>(files: &[PathBuf; N]) -> Stamps<N> {
+    files.each_ref().map(|file| {
         let found = fs::metadata(file).ok()?;
         Some((found.modified().ok()?, found.len()))
-    };
-    files.iter().map(stamp).collect()
+    })
 }
