@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod accounts;
+mod authorized;
 mod conformance;
 mod crashes;
 mod definitions;

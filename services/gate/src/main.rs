@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         version: env!("CARGO_PKG_VERSION"),
         default_subcommand: None,
         defaults: &[("METRICS_ADDR", "0.0.0.0:9082")],
+        jobs: &[],
         services: &[Service { name: "gate", targets: &["gate"] }],
     };
     kit::run(&program, async |config: Config, process: Process| {

@@ -20,6 +20,7 @@
 //!         version: env!("CARGO_PKG_VERSION"),
 //!         default_subcommand: None,
 //!         defaults: &[("METRICS_ADDR", "127.0.0.1:9007")],
+//!         jobs: &[],
 //!         services: &[Service { name: "echo", targets: &["echo"] }],
 //!     };
 //!     kit::run(&program, async |config: Echo, process: Process| {
@@ -47,7 +48,7 @@ pub use config::Config;
 pub use internal::Internal;
 pub use listen::{accept, listen};
 pub use logging::Service;
-pub use program::{Process, Program, run, run_with};
+pub use program::{Job, Process, Program, run, run_with};
 pub use readiness::{Readiness, Report};
 pub use secret::Secret;
-pub use tls::{Mutual, Public, Stream, trusting};
+pub use tls::{Mutual, Public, Stream, trusting, trusting_names};

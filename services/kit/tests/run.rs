@@ -11,7 +11,7 @@ use std::{
 };
 
 use kit::{
-    Config, Process, Program, Secret, Service,
+    Config, Job, Process, Program, Secret, Service,
     config::{Setting, Values},
 };
 use serde_json::{Value, json};
@@ -23,11 +23,24 @@ const PROGRAM: Program = Program {
     version: "1.2.3",
     default_subcommand: Some("serve"),
     defaults: &[("METRICS_ADDR", "127.0.0.1:0")],
+    jobs: &[Job {
+        name: "harvest",
+        about: "Fills jars, and ends",
+        settings: || vec![JARS],
+        begin: |values| {
+            let jars: u8 = values.value(&JARS);
+            Box::pin(async move {
+                anyhow::ensure!(jars < 10, "there is no honey for {jars} jars");
+                Ok(())
+            })
+        },
+    }],
     services: &[Service { name: "hive", targets: &["run"] }],
 };
 
 const SCENE: Setting = Setting::new("HIVE_SCENE", "what happens").default("serve");
 const FLOWER: Setting = Setting::new("HIVE_FLOWER", "the file without which there is no honey").default("flower");
+const JARS: Setting = Setting::new("HIVE_JARS", "how many jars are to be filled").default("3");
 const TOKEN: Setting = Setting::new("HIVE_TOKEN", "what the guards ask for").secret();
 
 struct Hive {
@@ -372,6 +385,17 @@ fn wrong_settings_are_told_at_once_and_nothing_starts() {
 }
 
 #[test]
+fn a_job_is_done_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(ended(dir.path(), "harvest", &[]).0, 0);
+    let (code, _, stderr) = ended(dir.path(), "harvest --hive-jars 12", &[("LOG", "of no concern")]);
+    assert_eq!((code, stderr.contains("hive: there is no honey for 12 jars\n")), (1, true), "{stderr}");
+    let (code, _, stderr) = ended(dir.path(), "harvest", &[("HIVE_JARS", "many")]);
+    assert_eq!((code, stderr.contains("HIVE_JARS is \"many\"")), (64, true), "{stderr}");
+    assert!(fs::read_dir(dir.path()).unwrap().next().is_none(), "not even a log");
+}
+
+#[test]
 fn the_command_explains_itself() {
     let dir = tempfile::tempdir().unwrap();
     let (code, stdout, _) = ended(dir.path(), "--print-config", &[("HIVE_TOKEN", "s3cret"), ("LOG", "warn")]);
@@ -386,6 +410,7 @@ fn the_command_explains_itself() {
         "--hive-scene <VALUE>",
         "[HIVE_SCENE; default: serve]",
         "--hive-token-file <PATH>",
+        "harvest",
         "healthcheck",
         "Examples:",
     ] {

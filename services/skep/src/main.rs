@@ -23,6 +23,7 @@ fn main() -> ExitCode {
             ("METRICS_ADDR", "127.0.0.1:9082"),
             ("DATA_DIR", "./data"),
         ],
+        jobs: &[],
         services: &[Service { name: "gate", targets: &["gate"] }, Service { name: "storage", targets: &["storage"] }],
     };
     kit::run(&program, serve::serve)

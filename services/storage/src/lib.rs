@@ -24,6 +24,7 @@ use self::{
 pub use self::{
     config::{ALLOW_INSECURE, Config, DATA_DIR, STORAGE_ADDR, StoreConfig},
     grpc::Engine,
+    store::cassandra::Authorize,
 };
 
 /// How long clearing away rests when there is nothing to clear.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use kit::{Process, Program, Service};
+use kit::{Job, Process, Program, Service};
 use storage::Config;
 
 /// A call allocates in one thread and frees in another, which the system's allocator is slow at.
@@ -16,6 +16,12 @@ fn main() -> ExitCode {
         version: env!("CARGO_PKG_VERSION"),
         default_subcommand: None,
         defaults: &[("METRICS_ADDR", "0.0.0.0:9081")],
+        jobs: &[Job {
+            name: "authorize",
+            about: "Gives Cassandra's users their passwords and rights, and ends",
+            settings: storage::Authorize::settings,
+            begin: |values| Box::pin(storage::Authorize::read(values).run()),
+        }],
         services: &[Service { name: "storage", targets: &["storage"] }],
     };
     kit::run(&program, async |config: Config, process: Process| {

@@ -11,6 +11,7 @@ const PROGRAM: Program = Program {
     version: "1.2.3",
     default_subcommand: None,
     defaults: &[],
+    jobs: &[],
     services: &[
         Service { name: "gate", targets: &["gate"] },
         Service { name: "storage", targets: &["storage", "redb"] },

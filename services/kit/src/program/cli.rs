@@ -5,6 +5,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::{
     Program,
     common::{Common, own_url},
+    job::Work,
     question::Question,
 };
 use crate::{
@@ -17,10 +18,13 @@ const HEALTHCHECK: &str = "healthcheck";
 const URL: &str = "URL";
 const LOG: &str = "log";
 const LEVELS: &str = "LEVELS";
+const SAME: &str = "Each flag is also the environment variable in brackets; a flag goes before it.";
 
 /// What the command line asks for.
 pub(super) enum Call<C> {
     Serve(Settings<C>),
+    /// Do this, and be done.
+    Work(Work),
     /// Ask a process that runs.
     Ask(Question),
     /// Tell this on standard output and be done.
@@ -50,7 +54,16 @@ pub(super) fn parse<C: Config>(
     };
     let (name, matches) = matches.subcommand().map_or(("", &matches), |(name, below)| (name, below));
     let flag = |name: &str| matches.try_get_one::<OsString>(name).ok().flatten().cloned();
-    let mut values = Sources { flag: &flag, env }.read(&settings);
+    let sources = Sources { flag: &flag, env };
+    if let Some(job) = program.jobs.iter().find(|job| job.name == name) {
+        let mut values = sources.read(&(job.settings)());
+        let work = (job.begin)(&mut values);
+        return match values.faults() {
+            [] => Call::Work(work),
+            faults => refuse(program, "does nothing", faults),
+        };
+    }
+    let mut values = sources.read(&settings);
     let given = |name: &str| matches.get_one::<OsString>(name).map(|given| given.to_string_lossy().into_owned());
     let question = match name {
         HEALTHCHECK => {
@@ -111,13 +124,16 @@ fn command(program: &Program, settings: &[Setting]) -> Command {
         let about = format!("{} (also without a command)", program.about);
         Command::new(name).about(about).args(args()).after_help(example(program, settings))
     });
+    let jobs = program.jobs.iter().map(|job| {
+        Command::new(job.name).about(job.about).args((job.settings)().iter().map(argument)).after_help(SAME)
+    });
     Command::new(program.name)
         .about(program.about)
         .version(program.version)
         .args(args())
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
-        .subcommands(serve.into_iter().chain([healthcheck, log]))
+        .subcommands(serve.into_iter().chain(jobs).chain([healthcheck, log]))
         .after_help(example(program, settings))
 }
 
@@ -149,7 +165,7 @@ fn example(program: &Program, settings: &[Setting]) -> String {
         format!("  {name} --{} {value}\n  {}={value} {name}   (the same)\n", setting.flag(), setting.name)
     });
     format!(
-        "Each flag is also the environment variable in brackets; a flag goes before it.\n\nExamples:\n{first}  \
+        "{SAME}\n\nExamples:\n{first}  \
          LOG=debug {name} --print-config\n  {name} {HEALTHCHECK} && echo well"
     )
 }

@@ -4,6 +4,7 @@ mod cli;
 mod common;
 mod drain;
 mod files;
+mod job;
 mod question;
 
 use std::{
@@ -20,6 +21,7 @@ use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
 use self::cli::{Call, Settings};
+pub use self::job::{Job, Work};
 use crate::{Config, Readiness, Service, admin::Admin, listen, logging, metrics};
 
 /// `EX_USAGE` of sysexits.h: the command or its settings are wrong.
@@ -41,6 +43,8 @@ pub struct Program {
     pub default_subcommand: Option<&'static str>,
     /// Defaults of this program, by the name of their setting; they go before the setting's own.
     pub defaults: &'static [(&'static str, &'static str)],
+    /// What it does beside serving, each by a command of its own.
+    pub jobs: &'static [Job],
     /// The services whose log lines it writes; the first takes what nobody claims.
     pub services: &'static [Service],
 }
@@ -84,6 +88,7 @@ pub fn run_with<C: Config>(
             Ok(answer) => print(&answer),
             Err(error) => outcome(program, Err(error)),
         },
+        Call::Work(work) => outcome(program, job::done(work)),
         Call::Serve(settings) => outcome(program, start(program, settings, serve)),
     }
 }

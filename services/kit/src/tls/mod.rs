@@ -1,6 +1,7 @@
 //! TLS: what a server shows and whom it believes, from files that may change, and the bytes of a connection.
 
 mod mutual;
+mod named;
 mod public;
 mod reloaded;
 mod stream;
@@ -14,7 +15,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
-pub use self::{mutual::Mutual, public::Public, stream::Stream};
+pub use self::{mutual::Mutual, named::trusting_names, public::Public, stream::Stream};
 
 /// How a client connects that believes the authorities in a PEM file, and shows nobody who it is.
 ///

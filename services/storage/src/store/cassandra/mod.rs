@@ -3,6 +3,7 @@
 //! The model is in `docs/decisions/cassandra-model.md`; each file here holds the statements of one of its tables.
 
 mod accounts;
+mod authorize;
 mod building;
 mod claims;
 mod contention;
@@ -49,6 +50,7 @@ use skep_proto::{Code, Error};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
+pub use self::authorize::Authorize;
 #[cfg(feature = "conformance")]
 pub use self::crash::Lifetime;
 pub(crate) use self::settings::SETTINGS;

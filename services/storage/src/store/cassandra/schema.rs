@@ -85,12 +85,8 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(500);
 
 /// Makes the keyspace and whatever of the schema is missing, and uses the keyspace.
 pub(super) async fn migrate(link: &Link, settings: &Settings) -> anyhow::Result<()> {
-    let (keyspace, factor) = (&settings.keyspace, settings.replication_factor);
-    if link.session.get_cluster_state().get_keyspace(keyspace.to_string()).is_none() {
-        // Cassandra makes it the factor of every datacenter that it has.
-        let replication = format!("{{'class': 'NetworkTopologyStrategy', 'replication_factor': {factor}}}");
-        link.query(format!("CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {replication}"), ()).await?;
-    }
+    make_keyspace(link, settings).await?;
+    let keyspace = &settings.keyspace;
     link.session.use_keyspace(keyspace.to_string(), true).await?;
     // Tables made by two nodes at once must have one id, or the nodes never agree.
     let id = table_id(&keyspace.to_string(), "migrations");
@@ -120,6 +116,17 @@ pub(super) async fn migrate(link: &Link, settings: &Settings) -> anyhow::Result<
         conditional(link, "UPDATE migrations SET holder = null WHERE realm = 'schema' IF holder = ?", (me,)).await?;
     }
     link.session.refresh_metadata().await?;
+    Ok(())
+}
+
+/// Makes the keyspace if it is missing; who finds it needs no right to make one.
+pub(super) async fn make_keyspace(link: &Link, settings: &Settings) -> anyhow::Result<()> {
+    let (keyspace, factor) = (&settings.keyspace, settings.replication_factor);
+    if link.session.get_cluster_state().get_keyspace(keyspace.to_string()).is_none() {
+        // Cassandra makes it the factor of every datacenter that it has.
+        let replication = format!("{{'class': 'NetworkTopologyStrategy', 'replication_factor': {factor}}}");
+        link.query(format!("CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {replication}"), ()).await?;
+    }
     Ok(())
 }
 

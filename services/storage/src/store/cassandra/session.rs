@@ -60,9 +60,11 @@ impl Profiles {
     }
 }
 
-/// Trust in the authorities that the settings name, if they ask for TLS.
+/// Trust in the authorities that the settings name, if they ask for TLS. The driver goes to addresses, also of nodes that it
+/// was told of; a certificate for a host that the settings name is as good.
 pub(super) fn tls(settings: &Settings) -> anyhow::Result<Option<Arc<ClientConfig>>> {
-    let trusted = settings.authority.as_deref().map(kit::trusting).transpose();
+    let names = || settings.hosts.iter().map(|host| host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name));
+    let trusted = settings.authority.as_deref().map(|file| kit::trusting_names(file, names())).transpose();
     trusted.context("CASSANDRA_TLS_CA does not name a PEM file with authorities")
 }
 
