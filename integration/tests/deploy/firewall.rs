@@ -41,6 +41,7 @@ fn every_rule_lets_in_what_it_is_there_for() {
         listen("node", "[fd88::1]", &TCP.map(|(port, _)| port)),
         listen("node", "[::1]", &[6000]),
         listen("container", "0.0.0.0", &[80, 5601, 9443, 8082]),
+        listen("peer", "[::]", &[443, 2377, 7946]),
         listen("outside", "0.0.0.0", &[443]),
         listen("outside", "[fd88::4]", &[443]),
     ];
@@ -111,6 +112,10 @@ fn cases() -> Vec<Case> {
         ("container", Probe::Tcp(at("172.18.0.1", 22)), true),
         ("container", Probe::Tcp(at("172.18.0.1", 6000)), false),
         ("container", Probe::Tcp(at("10.88.0.1", 2377)), false),
+        ("container", Probe::Tcp(at("10.88.0.2", 2377)), false),
+        ("container", Probe::Tcp(at("10.88.0.2", 443)), true),
+        ("container", Probe::Tcp(at("fd88::2", 7946)), false),
+        ("container", Probe::Tcp(at("fd88::2", 443)), true),
         // By way of the node, past what it publishes.
         ("outside", Probe::Tcp(at("172.18.0.2", 8082)), false),
     ]);
