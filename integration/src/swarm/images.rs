@@ -27,6 +27,8 @@ impl Swarm {
         let folder = PathBuf::from("/run/skep-images");
         let (base, binaries) = (folder.join("base"), folder.join("binaries"));
         fs::create_dir_all(binaries.join("out/empty"))?;
+        // Whom they believe is told to each.
+        fs::write(binaries.join("out/ca.pem"), "")?;
         let files = BINARIES.map(built).into_iter().collect::<anyhow::Result<Vec<_>>>()?;
         for (name, file) in BINARIES.iter().zip(&files) {
             let (from, to) = (file.display().to_string(), binaries.join("out").join(name).display().to_string());

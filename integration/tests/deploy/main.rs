@@ -3,5 +3,6 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod firewall;
+mod images;
 mod network;
 mod secrets;
