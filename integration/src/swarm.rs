@@ -27,7 +27,10 @@ const REGISTRY: &str = "10.77.0.254:5000";
 /// its own.
 const DISKS: &str = "/mnt";
 
-/// Machines on one switch that form a Docker Swarm, the first of them its manager, and a registry.
+/// How many of the machines are managers: one of three can be lost.
+const MANAGERS: usize = 3;
+
+/// Machines on one switch that form a Docker Swarm, the first three of them its managers, and a registry.
 ///
 /// It takes the network that it is started in, so it needs one of its own: [`in_own_namespaces`].
 #[derive(Debug)]
@@ -62,8 +65,9 @@ impl Swarm {
         let address = |machine: &Machine| machine.address().to_string();
         let first = address(self.manager());
         self.manager().docker(&["swarm", "init", "--advertise-addr", &first]).await?;
-        let token = self.manager().docker(&["swarm", "join-token", "--quiet", "worker"]).await?;
-        for machine in &self.machines[1..] {
+        for (place, machine) in self.machines.iter().enumerate().skip(1) {
+            let role = if place < MANAGERS { "manager" } else { "worker" };
+            let token = self.manager().docker(&["swarm", "join-token", "--quiet", role]).await?;
             let own = address(machine);
             machine.docker(&["swarm", "join", "--token", &token, "--advertise-addr", &own, &first]).await?;
         }
@@ -75,9 +79,17 @@ impl Swarm {
         &self.machines
     }
 
-    /// The first machine.
+    /// The first manager that has power.
     pub fn manager(&self) -> &Machine {
-        &self.machines[0]
+        self.machines[..MANAGERS].iter().find(|machine| machine.is_on()).unwrap_or(&self.machines[0])
+    }
+
+    /// The manager that leads.
+    pub async fn leader(&self) -> anyhow::Result<&Machine> {
+        let nodes = self.manager().ask("/nodes").await?;
+        let leads = |node: &&serde_json::Value| node["ManagerStatus"]["Leader"] == true;
+        let leader = nodes.as_array().into_iter().flatten().find(leads).context("nobody leads")?;
+        self.machine(leader["Description"]["Hostname"].as_str().context("no name")?)
     }
 
     /// The machine of that name.

@@ -11,6 +11,7 @@ use super::{REGISTRY, Swarm, alone, run};
 use crate::program::built;
 
 const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/swarm");
+const VARIANTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/variants");
 const DOCKERFILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/images/Dockerfile");
 /// The targets of the Dockerfile, each with the binary of its name.
 const BINARIES: [&str; 3] = ["gate", "storage", "skep"];
@@ -147,13 +148,22 @@ async fn builder() -> anyhow::Result<PathBuf> {
 
 /// The small files of which a person may give one beside the stack file.
 pub(super) fn variants() -> anyhow::Result<Vec<String>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/variants");
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
+    for entry in fs::read_dir(VARIANTS)? {
         files.push(entry?.path().display().to_string());
     }
-    ensure!(!files.is_empty(), "{folder} is empty");
+    ensure!(!files.is_empty(), "{VARIANTS} is empty");
     Ok(files)
+}
+
+/// One of them, by its name.
+pub(super) fn variant(name: &str) -> String {
+    format!("{VARIANTS}/{name}.yml")
+}
+
+/// What nodes of Cassandra beyond the third differ in.
+pub(super) fn six() -> String {
+    format!("{HERE}/six.yml")
 }
 
 /// Where the files for `docker stack` are.

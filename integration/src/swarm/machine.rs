@@ -3,6 +3,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Output, Stdio},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -37,6 +38,7 @@ pub struct Machine {
     folder: PathBuf,
     daemon: Client,
     running: Mutex<Option<Child>>,
+    is_on: AtomicBool,
 }
 
 impl Machine {
@@ -44,7 +46,7 @@ impl Machine {
         let folder = all.join(format!("n{number}"));
         fs::create_dir_all(&folder)?;
         let daemon = client().unix_socket(folder.join("docker.sock")).timeout(END_BOUND).build()?;
-        let machine = Self { number, folder, daemon, running: None.into() };
+        let machine = Self { number, folder, daemon, running: None.into(), is_on: false.into() };
         machine.power_on().await?;
         Ok(machine)
     }
@@ -82,7 +84,13 @@ impl Machine {
         super::run("ip", &["link", "add", &port, "type", "veth", "peer", "name", "eth0", "netns", &netns]).await?;
         super::run("ip", &["link", "set", &port, "master", super::SWITCH, "up"]).await?;
         let answers = eventually("the daemon answers", START_BOUND, async || self.ask("/_ping").await.ok()).await;
+        self.is_on.store(true, Relaxed);
         answers.map(drop).with_context(|| format!("{}\n{}", self.name(), self.log()))
+    }
+
+    /// Whether it has power.
+    pub fn is_on(&self) -> bool {
+        self.is_on.load(Relaxed)
     }
 
     /// Pulls its cable, or plugs it in again.
@@ -99,8 +107,16 @@ impl Machine {
         Ok(found.lines().count())
     }
 
+    /// Runs a command in the container of a service of the stack that is on it, and gives what it prints.
+    pub async fn exec(&self, service: &str, command: &[&str]) -> anyhow::Result<String> {
+        let found = self.docker(&["ps", "--quiet", "--filter", &format!("name=skep_{service}")]).await?;
+        let container = found.lines().next().with_context(|| format!("{}: no {service}", self.name()))?;
+        self.docker(&[&["exec", container], command].concat()).await
+    }
+
     /// Ends all that runs on it at once (SIGKILL), and takes it off the network.
     pub async fn power_cut(&self) -> anyhow::Result<()> {
+        self.is_on.store(false, Relaxed);
         let mut running = self.running.lock().await;
         let child = running.as_mut().context("it does not run")?;
         let first = first_process(child.id().context("it has ended")?).context("it has no first process")?;

@@ -1,9 +1,4 @@
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    process::Stdio,
-};
+use std::{collections::BTreeMap, fs, path::PathBuf, process::Stdio};
 
 use anyhow::{Context, ensure};
 use tokio::process::Command;
@@ -21,6 +16,9 @@ pub(super) struct Secrets {
     folder: PathBuf,
 }
 
+/// What it is asked of an operator's folder that is not the one that the swarm's secrets are of.
+const OTHER: &str = "/run/skep-secrets-of-others";
+
 impl Secrets {
     /// Makes all, with certificates for every machine's address and a password that tests know.
     pub(super) async fn make(swarm: &Swarm) -> anyhow::Result<Self> {
@@ -31,7 +29,25 @@ impl Secrets {
         let args: Vec<_> =
             ["init".to_owned()].into_iter().chain(names.flat_map(|name| ["--name".into(), name])).collect();
         secrets.run(swarm.manager(), &args).await?;
+        let mixed = Self { folder: OTHER.into() }.run(swarm.manager(), &["init".to_owned()]).await;
+        ensure!(format!("{mixed:?}").contains("made in another folder"), "authorities are mixed: {mixed:?}");
         Ok(secrets)
+    }
+
+    /// Makes what is not there yet, with these options.
+    pub(super) async fn init(&self, manager: &Machine, options: &[&str]) -> anyhow::Result<()> {
+        let args: Vec<_> = ["init"].iter().chain(options).map(ToString::to_string).collect();
+        self.run(manager, &args).await
+    }
+
+    /// The certificate of a tool, its key, and the authority that storages' certificates are by.
+    pub(super) fn tool(&self) -> [PathBuf; 3] {
+        ["tool_certificate.1", "tool_key.1", "inside_ca.1"].map(|name| self.folder.join(name))
+    }
+
+    /// Removes from Docker what is older than the versions before those in force.
+    pub(super) async fn prune(&self, manager: &Machine) -> anyhow::Result<()> {
+        self.run(manager, &["prune".to_owned()]).await
     }
 
     /// Makes the next version of these.
@@ -60,6 +76,6 @@ impl Secrets {
 
     /// The authority that has signed what the gates show.
     pub(super) fn authority(&self) -> PathBuf {
-        Path::new(&self.folder).join("ca.1")
+        self.folder.join("ca.1")
     }
 }

@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -36,6 +37,27 @@ impl<'a> Stack<'a> {
         self.secrets.rotate(self.swarm.manager(), names).await
     }
 
+    /// Removes from Docker what no update would go back to.
+    pub async fn prune(&self) -> anyhow::Result<()> {
+        self.secrets.prune(self.swarm.manager()).await
+    }
+
+    /// The secrets that Docker has.
+    pub async fn secrets(&self) -> anyhow::Result<Vec<String>> {
+        let secrets = self.swarm.manager().docker(&["secret", "ls", "--format", "{{.Name}}"]).await?;
+        Ok(secrets.lines().map(str::to_owned).collect())
+    }
+
+    /// The certificate of a tool, its key, and the authority that storages' certificates are by.
+    pub fn tool(&self) -> [PathBuf; 3] {
+        self.secrets.tool()
+    }
+
+    /// Makes, once more, what is not there yet of the secrets, with these options.
+    pub async fn prepare(&self, options: &[&str]) -> anyhow::Result<()> {
+        self.secrets.init(self.swarm.manager(), options).await
+    }
+
     /// A client of the gate that a machine has.
     pub fn gate(&self, machine: &Machine) -> anyhow::Result<Rest> {
         Rest::trusting(machine.port(GATE), &self.secrets.authority())
@@ -67,8 +89,24 @@ impl<'a> Stack<'a> {
 
     /// Deploys a version of our images, and what `variables` say.
     pub async fn deploy(&self, version: &str, variables: &[(&str, &str)]) -> anyhow::Result<()> {
+        self.deploy_with(&[], version, variables).await
+    }
+
+    /// As [`deploy`](Self::deploy), with some of the files that change the stack.
+    pub async fn deploy_with(
+        &self,
+        variants: &[&str],
+        version: &str,
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<()> {
         let [stack, other] = images::files();
-        let args = ["stack", "deploy", "--compose-file", &stack, "--compose-file", &other, NAME];
+        let variants: Vec<_> = variants.iter().map(|name| images::variant(name)).collect();
+        let mut args = vec!["stack", "deploy", "--resolve-image", "changed"];
+        let six = variants.iter().any(|file| file.contains("six")).then(images::six);
+        for file in [&stack].into_iter().chain(&variants).chain([&other]).chain(&six) {
+            args.extend(["--compose-file", file]);
+        }
+        args.push(NAME);
         let mut command = self.swarm.manager().client(&args)?;
         command.env("REGISTRY", REGISTRY).env("VERSION", version).envs(self.secrets.versions()?);
         command.envs(variables.iter().copied());
@@ -78,9 +116,28 @@ impl<'a> Stack<'a> {
         self.swarm.manager().checked(&args, &output).map(drop)
     }
 
-    /// Takes all tasks off a machine, or lets it have some again.
+    /// Sets whether a machine may have tasks: `active`, no new ones (`pause`), or none (`drain`).
     pub async fn drain(&self, machine: &str, availability: &str) -> anyhow::Result<()> {
         self.swarm.manager().docker(&["node", "update", "--availability", availability, machine]).await.map(drop)
+    }
+
+    /// Sees to it that a machine has a task of a service, of which there are two or three then: the third can only go there.
+    pub async fn bring(&self, service: &str, machine: &str, bound: Duration) -> anyhow::Result<()> {
+        self.scale(service, 2).await?;
+        self.until_full(bound).await?;
+        if self.tasks().await?.iter().any(|(name, at)| name == service && at == machine) {
+            return Ok(());
+        }
+        let others = || self.swarm.machines().iter().filter(|other| other.name() != machine);
+        for other in others() {
+            self.drain(&other.name(), "pause").await?;
+        }
+        self.scale(service, 3).await?;
+        self.until_full(bound).await?;
+        for other in others() {
+            self.drain(&other.name(), "active").await?;
+        }
+        Ok(())
     }
 
     /// Sets how many tasks a service has, as an operator does.
@@ -100,8 +157,7 @@ impl<'a> Stack<'a> {
         Ok(services.as_array().context("no list of services")?.clone())
     }
 
-    /// The tasks that run, on machines that are up, and those of a service that ends by itself which have done what
-    /// they had to; each with the names of its service and its machine.
+    /// The tasks that run, on machines that are up; each with the names of its service and its machine.
     pub async fn tasks(&self) -> anyhow::Result<Vec<(String, String)>> {
         let services = self.services().await?;
         let services: BTreeMap<_, _> = services.iter().map(|service| (service["ID"].as_str(), service)).collect();
@@ -110,13 +166,34 @@ impl<'a> Stack<'a> {
         let up: BTreeMap<_, _> =
             up.map(|node| (node["ID"].as_str(), node["Description"]["Hostname"].as_str())).collect();
         let tasks = self.swarm.manager().ask("/tasks").await?;
-        let useful = tasks.as_array().into_iter().flatten().filter_map(|task| {
-            let service = services.get(&task["ServiceID"].as_str())?;
+        let tasks = tasks.as_array().into_iter().flatten().filter(|task| task["Status"]["State"] == "running");
+        let placed = tasks.filter_map(|task| {
             let machine = (*up.get(&task["NodeID"].as_str())?)?;
-            let useful = task["Status"]["State"] == if ends(service) { "complete" } else { "running" };
-            useful.then(|| (name(service), machine.to_owned()))
+            Some((name(services.get(&task["ServiceID"].as_str())?), machine.to_owned()))
         });
-        Ok(useful.collect())
+        Ok(placed.collect())
+    }
+
+    /// The machine on which a service has a task.
+    pub async fn place(&self, service: &str) -> anyhow::Result<&'a Machine> {
+        let tasks = self.tasks().await?;
+        let (_, machine) = tasks.iter().find(|(name, _)| name == service).with_context(|| format!("no {service}"))?;
+        self.swarm.machine(machine)
+    }
+
+    /// Takes the stack away, but for its volumes, and waits until nothing of it runs.
+    pub async fn remove(&self, bound: Duration) -> anyhow::Result<()> {
+        self.swarm.manager().docker(&["stack", "rm", NAME]).await?;
+        let gone = async || {
+            tokio::time::sleep(BETWEEN_QUESTIONS).await;
+            for machine in self.swarm.machines().iter().filter(|machine| machine.is_on()) {
+                let left = machine.docker(&["ps", "--quiet", "--all", "--filter", "name=skep_"]).await.ok()?;
+                left.is_empty().then_some(())?;
+            }
+            let networks = self.swarm.manager().docker(&["network", "ls", "--quiet", "--filter", "name=skep_"]).await;
+            networks.ok()?.is_empty().then_some(())
+        };
+        eventually("nothing of the stack is left", bound, gone).await
     }
 
     /// The ids of the tasks of a service that run.
@@ -155,10 +232,13 @@ impl<'a> Stack<'a> {
                 continue;
             }
             let name = name(&service);
-            let found = tasks.iter().filter(|(service, _)| *service == name).count() as u64;
             // What ends by itself may have done so more than once.
-            let is_full = found == wanted || ends(&service) && found > wanted;
-            if !is_full {
+            let found = if ends(&service) {
+                wanted.min(self.completed(&name).await? as u64)
+            } else {
+                tasks.iter().filter(|(service, _)| *service == name).count() as u64
+            };
+            if found != wanted {
                 services.push(format!("{name} {found}/{wanted}"));
             }
         }
@@ -167,16 +247,16 @@ impl<'a> Stack<'a> {
 
     /// Waits until every service has all its tasks.
     pub async fn until_full(&self, bound: Duration) -> anyhow::Result<()> {
-        self.until_full_without("nothing", bound).await
+        self.until_full_without(&[], bound).await
     }
 
-    /// Waits until every service but this one has all its tasks.
-    pub async fn until_full_without(&self, absent: &str, bound: Duration) -> anyhow::Result<()> {
+    /// Waits until every service but these has all its tasks.
+    pub async fn until_full_without(&self, absent: &[&str], bound: Duration) -> anyhow::Result<()> {
         let mut last = Vec::new();
         let full = eventually("every service has its tasks", bound, async || {
             tokio::time::sleep(BETWEEN_QUESTIONS).await;
             last = self.out_of_strength().await.ok()?;
-            last.retain(|service: &String| service.split(' ').next() != Some(absent));
+            last.retain(|service: &String| !absent.iter().any(|name| service.split(' ').next() == Some(name)));
             last.is_empty().then_some(())
         });
         let waited = full.await;
@@ -209,6 +289,29 @@ impl<'a> Stack<'a> {
             given("Limits", "MemoryBytes") && given("Limits", "NanoCPUs") && given("Reservations", "MemoryBytes")
         };
         Ok(self.services().await?.iter().filter(|service| !is_bounded(service)).map(name).collect())
+    }
+
+    /// The memory of each container of the stack, in bytes, without files that are only cached, and what its service reserves.
+    pub async fn memory(&self) -> anyhow::Result<BTreeMap<String, (u64, u64)>> {
+        let mut found = BTreeMap::new();
+        for service in self.services().await? {
+            let reserved = service["Spec"]["TaskTemplate"]["Resources"]["Reservations"]["MemoryBytes"].as_u64();
+            let service = name(&service);
+            for machine in self.swarm.machines() {
+                let filter = format!("name=skep_{service}.");
+                let containers = machine.docker(&["ps", "--quiet", "--filter", &filter]).await?;
+                for container in containers.lines() {
+                    let stats = machine.ask(&format!("/containers/{container}/stats?stream=false")).await?;
+                    let stats = &stats["memory_stats"];
+                    // As the docker client reckons it, under either version of control groups.
+                    let cached = ["inactive_file", "total_inactive_file"].map(|name| stats["stats"][name].as_u64());
+                    let cached = cached.into_iter().flatten().max().unwrap_or(0);
+                    let used = stats["usage"].as_u64().context("no usage")?.saturating_sub(cached);
+                    found.insert(format!("{service} on {}", machine.name()), (used, reserved.unwrap_or(0)));
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// The image that a service is to run now.

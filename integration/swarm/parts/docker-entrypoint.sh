@@ -21,5 +21,5 @@ echo 'commitlog_sync: periodic' >>"$folder/cassandra.yaml"
 # shellcheck disable=SC2086 # the options are words
 exec java @/opt/cassandra/jvm.options -Xmx"$MAX_HEAP_SIZE" -javaagent:"$(echo /opt/cassandra/lib/jamm-*.jar)" \
   -Dcassandra.storagedir="$folder" -Dcassandra.logdir="$folder" -Djava.io.tmpdir="$folder/tmp" \
-  -Dcassandra.config="file://$folder/cassandra.yaml" -Dlogback.configurationFile=/opt/cassandra/logback.xml \
+  -Dcassandra.jmx.local.port=7199 -Dcassandra.config="file://$folder/cassandra.yaml" -Dlogback.configurationFile=/opt/cassandra/logback.xml \
   ${JVM_EXTRA_OPTS:-} -cp '/opt/cassandra/lib/*' org.apache.cassandra.service.CassandraDaemon

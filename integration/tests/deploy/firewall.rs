@@ -12,10 +12,11 @@ const UNIT: &str = "/etc/systemd/system/skep-firewall.service";
 
 const OTHERS: [&str; 3] = ["peer", "operator", "outside"];
 /// Each with those who may reach it; 5000 is what Docker publishes without anybody having asked for it.
-const TCP: [(u16, &[&str]); 8] = [
+const TCP: [(u16, &[&str]); 9] = [
     (22, &OTHERS),
     (8082, &OTHERS),
     (5601, &["operator"]),
+    (8081, &["operator"]),
     (9443, &["operator"]),
     (2377, &["peer"]),
     (7946, &["peer"]),
@@ -37,7 +38,7 @@ fn nothing_comes_in_but_what_is_let_in() -> anyhow::Result<()> {
 fn every_rule_lets_in_what_it_is_there_for() {
     network::make();
     let _listening = [
-        listen("node", "0.0.0.0", &[22, 2377, 7946, 6000]),
+        listen("node", "0.0.0.0", &[22, 2377, 7946, 6000, 8081]),
         listen("node", "[fd88::1]", &TCP.map(|(port, _)| port)),
         listen("node", "[::1]", &[6000]),
         listen("container", "0.0.0.0", &[80, 5601, 9443, 8082]),

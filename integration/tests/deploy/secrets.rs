@@ -5,15 +5,17 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
     thread,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use tempfile::TempDir;
 
 const SECRETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/secrets");
+/// Those that change in three steps.
 const AUTHORITIES: [&str; 2] = ["ca", "inside_ca"];
+const NODES: [&str; 3] = ["cassandra1", "cassandra2", "cassandra3"];
 /// Each with the authority that signs it, what it is for, and a name that is in it.
-const CERTIFICATES: [(&str, &str, &str, &str); 8] = [
+const CERTIFICATES: [(&str, &str, &str, &str); 12] = [
     ("gate", "ca", "sslserver", "tasks.gate"),
     ("redis", "ca", "sslserver", "redis"),
     ("elasticsearch", "ca", "sslserver", "elasticsearch"),
@@ -22,6 +24,10 @@ const CERTIFICATES: [(&str, &str, &str, &str); 8] = [
     ("storage", "inside_ca", "sslserver", "tasks.storage"),
     ("gate_inside", "inside_ca", "sslclient", "gate"),
     ("tool", "inside_ca", "sslclient", "tool"),
+    ("cassandra1", "cassandra_ca", "sslserver", "cassandra1"),
+    ("cassandra1", "cassandra_ca", "sslclient", "cassandra1"),
+    ("cassandra2", "cassandra_ca", "sslserver", "cassandra2"),
+    ("cassandra3", "cassandra_ca", "sslserver", "cassandra3"),
 ];
 const KILLS: u64 = 25;
 
@@ -63,6 +69,10 @@ impl Kept {
         self.path(&format!("{name}{part}.{version}"))
     }
 
+    fn password(&self, name: &str) -> String {
+        fs::read_to_string(self.in_force(name, "")).unwrap()
+    }
+
     /// Everything that is in force is whole, and is what it is for.
     fn are_whole(&self) {
         for (name, authority, purpose, host) in CERTIFICATES {
@@ -76,8 +86,8 @@ impl Kept {
             let shown = openssl("x509", &["-noout", "-pubkey", "-in", utf8(&certificate)]);
             assert_eq!(shown, openssl("pkey", &["-pubout", "-in", utf8(&key)]), "{name}");
         }
-        for of in ["admin", "redis", "elastic", "kibana", "logstash", "portainer"] {
-            let password = fs::read_to_string(self.in_force(&format!("{of}_password"), "")).unwrap();
+        for of in ["admin", "redis", "cassandra", "elastic", "kibana", "logstash", "portainer"] {
+            let password = self.password(&format!("{of}_password"));
             assert!(password.len() == 64 && password.bytes().all(|byte| byte.is_ascii_hexdigit()), "{of}: {password}");
         }
     }
@@ -111,6 +121,8 @@ fn they_are_made_once_for_their_purposes_and_for_nobody_elses_eyes() {
     }
     kept.run(&["init"]);
     assert!(kept.files() == made, "made again");
+    kept.run(&["init", "--name", "m1"]);
+    assert_eq!(fs::read_to_string(kept.path("names")).unwrap(), "10.0.0.7\nm1\nskep.example.org\n");
     let list = kept.run(&["list"]);
     assert!(CERTIFICATES.iter().all(|(name, ..)| list.contains(name)), "{list}");
 }
@@ -131,8 +143,13 @@ fn the_next_versions_are_in_force_and_the_former_are_kept() {
     }
     kept.run(&["rotate", "--expiring", "30"]);
     assert!(kept.files() == after, "nothing ends so soon");
-    kept.run(&["rotate", "--expiring", "900"]);
-    assert!(utf8(&kept.in_force("redis", "_certificate")).ends_with(".2"));
+    for (node, version) in [("cassandra1", ".2"), ("cassandra2", ".1"), ("cassandra3", ".1")] {
+        if version == ".2" {
+            kept.run(&["rotate", "--expiring", "900"]);
+            assert!(utf8(&kept.in_force("redis", "_certificate")).ends_with(".2"));
+        }
+        assert!(utf8(&kept.in_force(node, "_certificate")).ends_with(version), "one node at a time: {node}");
+    }
     kept.are_whole();
 
     let others = Kept::new();
@@ -143,6 +160,9 @@ fn the_next_versions_are_in_force_and_the_former_are_kept() {
     for (wrong, status) in [
         (vec!["rotate", "no_password"], 64),
         (vec!["rotate"], 64),
+        (vec!["rotate", "cassandra2", "cassandra3"], 1),
+        (vec!["rotate", "--expiring", "60d"], 64),
+        (vec!["take", "cassandra1", utf8(&certificate), utf8(&key)], 64),
         (vec!["take", "gate", utf8(&certificate), utf8(&certificate)], 1),
         (vec!["make"], 64),
         (vec![], 64),
@@ -159,8 +179,9 @@ fn another_authority_comes_into_force_by_steps_that_each_believe_the_one_before(
     let kept = Kept::new();
     kept.run(&["init"]);
     let force = |kept: &Kept| {
-        let leaves = CERTIFICATES.map(|(name, authority, ..)| (authority, kept.in_force(name, "_certificate")));
-        (AUTHORITIES.map(|name| kept.in_force(name, "")), leaves)
+        let leaves = CERTIFICATES.iter().filter(|(_, authority, ..)| AUTHORITIES.contains(authority));
+        let leaves = leaves.map(|(name, authority, ..)| (*authority, kept.in_force(name, "_certificate")));
+        (AUTHORITIES.map(|name| kept.in_force(name, "")), leaves.collect::<Vec<_>>())
     };
     let (mut trusted, mut leaves) = force(&kept);
     let (first, first_leaves) = (trusted.clone(), leaves.clone());
@@ -177,11 +198,82 @@ fn another_authority_comes_into_force_by_steps_that_each_believe_the_one_before(
         assert_eq!(leaves != newer_leaves, step == 2, "step {step}");
         (trusted, leaves) = (newer, newer_leaves);
     }
-    let alone = |authority: &Path, leaf: &Path| {
-        let verified = Command::new("openssl").args(["verify", "-CAfile", utf8(authority), utf8(leaf)]).output();
-        verified.unwrap().status.success()
+    assert!(!is_by(&trusted[0], &first_leaves[0].1) && !is_by(&first[0], &leaves[0].1), "it is another authority");
+}
+
+/// Each node has a copy of what it trusts, and is replaced alone; storages trust what is in force.
+#[test]
+fn another_authority_of_cassandra_comes_into_force_node_by_node() {
+    let kept = Kept::new();
+    kept.run(&["init"]);
+    let force = || {
+        let leaves = NODES.map(|node| kept.in_force(node, "_certificate"));
+        let trusted = NODES.map(|node| kept.in_force(node, "_authority"));
+        (leaves, trusted.into_iter().chain([kept.in_force("cassandra_ca", "")]).collect::<Vec<_>>())
     };
-    assert!(!alone(&trusted[0], &first_leaves[0].1) && !alone(&first[0], &leaves[0].1), "it is another authority");
+    let (first, mut former) = (force(), force());
+    let mut steps = 0;
+    loop {
+        let told = kept.run(&["rotate", "cassandra_ca"]);
+        kept.are_whole();
+        let now = force();
+        steps += 1;
+        let replaced = former.0.iter().zip(&now.0).filter(|(before, after)| before != after).count();
+        let others = usize::from(former.1.last() != now.1.last());
+        assert_eq!(replaced + others, 1, "step {steps}: {told}");
+        for (leaf, trusted) in [(&former.0, &now.1), (&now.0, &former.1)] {
+            assert!(leaf.iter().all(|leaf| trusted.iter().all(|trusted| is_by(trusted, leaf))), "step {steps}: {told}");
+        }
+        former = now;
+        if told.contains("it is done") {
+            break;
+        }
+    }
+    assert_eq!(steps, 11);
+    assert!(former.1.iter().all(|trusted| !is_by(trusted, &first.0[0])), "it is another authority");
+}
+
+/// Until when a node may start on an empty disk: so long as nothing can have been written.
+#[test]
+fn the_nodes_may_start_on_empty_disks_for_a_day() {
+    let kept = Kept::new();
+    kept.run(&["init"]);
+    let hours = |node: &str| {
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let until = fs::read_to_string(kept.in_force(node, "_first")).unwrap();
+        (until.trim().parse::<u64>().unwrap().saturating_sub(now) + 1800) / 3600
+    };
+    assert_eq!(NODES.map(hours), [24; 3]);
+    kept.run(&["rotate", "cassandra2"]);
+    assert_eq!(NODES.map(hours), [24, 0, 24]);
+    kept.run(&["rotate", "--first-start"]);
+    assert_eq!(NODES.map(hours), [24; 3]);
+    for file in ["start", "settings"] {
+        let of = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/cassandra");
+        let given = fs::read(kept.in_force("cassandra2", &format!("_{file}"))).unwrap();
+        assert!(given == fs::read(Path::new(of).join(file)).unwrap(), "{file}");
+    }
+}
+
+fn is_by(authority: &Path, leaf: &Path) -> bool {
+    let verified = Command::new("openssl").args(["verify", "-CAfile", utf8(authority), utf8(leaf)]).output();
+    verified.unwrap().status.success()
+}
+
+#[test]
+fn the_superuser_has_the_former_password_below_the_next() {
+    let kept = Kept::new();
+    kept.run(&["init"]);
+    let mut former = String::new();
+    for version in 1..=3 {
+        let file = kept.password("cassandra_superuser_password");
+        let lines: Vec<_> = file.split('\n').collect();
+        assert!(lines.iter().all(|line| line.len() == 64), "{file}");
+        assert_eq!(lines.len(), if version == 1 { 1 } else { 2 });
+        assert!(version == 1 || lines[1] == former, "the one in force before");
+        former = lines[0].to_owned();
+        kept.run(&["rotate", "cassandra_superuser_password"]);
+    }
 }
 
 #[test]
@@ -189,7 +281,7 @@ fn whenever_it_is_killed_it_goes_on_from_there() {
     let kept = Kept::new();
     kept.run(&["init"]);
     for kill in 0..KILLS {
-        let what = [&["rotate", "storage", "gate", "ca", "inside_ca", "admin_password"][..], &["init"]];
+        let what = [&["rotate", "storage", "gate", "ca", "cassandra_ca", "admin_password"][..], &["init"]];
         let mut running = kept.command(what[usize::from(kill % 4 == 3)]).spawn().unwrap();
         // Further into its work each time.
         thread::sleep(Duration::from_millis(kill * 25));

@@ -14,7 +14,7 @@ use integration::{Answer, Call, Rest, Stack, Swarm};
 use serde_json::json;
 use tokio::{
     task::JoinHandle,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
 pub(crate) const ENTRIES: &str = "/v1/collections/guestbook/records";
@@ -25,11 +25,17 @@ const PACE: Duration = Duration::from_millis(50);
 const PASSED_OVER: Duration = Duration::from_secs(1);
 const QUIET_BOUND: Duration = Duration::from_secs(30);
 
+/// For how long a request is sent again.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an answer is waited for: who is connected to a machine without power hears nothing any more.
+const ANSWER: Duration = Duration::from_secs(5);
+
 /// Clients that write and read, each through whichever machine takes its connection, as a balancer before the swarm
-/// would do. A request that a machine took and did not answer well has failed; it is not sent again.
+/// would do. They follow the contract: a request that nobody answers, or that is a 503, is sent again, a write with the same
+/// key. One that is not answered well by then has failed.
 pub(crate) struct Load {
     shared: Arc<Shared>,
-    clients: Vec<JoinHandle<anyhow::Result<()>>>,
+    clients: Mutex<Vec<JoinHandle<anyhow::Result<()>>>>,
 }
 
 struct Shared {
@@ -37,6 +43,7 @@ struct Shared {
     passed_over: Vec<Mutex<Option<Instant>>>,
     stop: AtomicBool,
     requests: AtomicU64,
+    again: AtomicU64,
     failed: AtomicU64,
     slowest_millis: AtomicU64,
     acknowledged: Mutex<BTreeSet<String>>,
@@ -46,6 +53,8 @@ struct Shared {
 /// What was seen between two looks.
 pub(crate) struct Seen {
     pub(crate) requests: u64,
+    /// How often one of them was sent again.
+    pub(crate) again: u64,
     pub(crate) failed: u64,
     pub(crate) slowest: Duration,
     pub(crate) lost: usize,
@@ -62,13 +71,14 @@ impl Load {
             machines,
             stop: AtomicBool::default(),
             requests: AtomicU64::default(),
+            again: AtomicU64::default(),
             failed: AtomicU64::default(),
             slowest_millis: AtomicU64::default(),
             acknowledged: Mutex::default(),
             faults: Mutex::default(),
         });
         let clients = (0..CLIENTS).map(|client| tokio::spawn(Arc::clone(&shared).run(client))).collect();
-        Ok(Self { shared, clients })
+        Ok(Self { shared, clients: Mutex::new(clients) })
     }
 
     /// What happened since the last look; every entry that was acknowledged so far is looked for.
@@ -78,6 +88,7 @@ impl Load {
         let lost = shared.lost(&acknowledged).await?;
         Ok(Seen {
             requests: shared.requests.swap(0, Relaxed),
+            again: shared.again.swap(0, Relaxed),
             failed: shared.failed.swap(0, Relaxed),
             slowest: Duration::from_millis(shared.slowest_millis.swap(0, Relaxed)),
             lost,
@@ -91,9 +102,11 @@ impl Load {
         Ok(())
     }
 
-    pub(crate) async fn finish(self) -> anyhow::Result<()> {
+    /// Nothing is asked any more; what was acknowledged can still be looked for.
+    pub(crate) async fn stop(&self) -> anyhow::Result<()> {
         self.shared.stop.store(true, Relaxed);
-        for client in self.clients {
+        let clients = std::mem::take(&mut *self.clients.lock().unwrap());
+        for client in clients {
             client.await??;
         }
         Ok(())
@@ -114,7 +127,9 @@ impl Shared {
                 (self.ask(turn, |rest| rest.get(format_args!("{ENTRIES}/{id}"))).await, 200)
             } else {
                 let entry = json!({"data": {"author": format!("client {client}"), "turn": turn}});
-                (self.ask(turn, |rest| rest.post(ENTRIES).json(entry.clone())).await, 201)
+                let key = format!("\"{client}-{turn}\"");
+                let write = |rest: &Rest| rest.post(ENTRIES).header("idempotency-key", &key).json(entry.clone());
+                (self.ask(turn, write).await, 201)
             };
             self.requests.fetch_add(1, Relaxed);
             self.slowest_millis.fetch_max(sent.elapsed().as_millis().try_into()?, Relaxed);
@@ -135,11 +150,34 @@ impl Shared {
 
     fn failed(&self, wanted: u16, why: &str) {
         self.failed.fetch_add(1, Relaxed);
-        *self.faults.lock().unwrap().entry(format!("instead of {wanted}: {why}")).or_default() += 1;
+        self.noted(format!("instead of {wanted}: {why}"));
     }
 
-    /// Sends a request to the first machine in turn that takes the connection.
-    async fn ask(&self, turn: usize, call: impl Fn(&Rest) -> Call) -> anyhow::Result<Answer> {
+    fn noted(&self, fault: String) {
+        *self.faults.lock().unwrap().entry(fault).or_default() += 1;
+    }
+
+    /// Sends a request until it is answered.
+    async fn ask(&self, mut turn: usize, call: impl Fn(&Rest) -> Call) -> anyhow::Result<Answer> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let asked = timeout(ANSWER, self.ask_once(turn, &call)).await;
+            let why = match asked.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer within {ANSWER:?}"))) {
+                Ok(answer) if answer.status == 503 && Instant::now() < end => {
+                    format!("503 {}", answer.json()["detail"])
+                }
+                Err(error) if Instant::now() < end => format!("{error:#}"),
+                answered => return answered,
+            };
+            self.again.fetch_add(1, Relaxed);
+            self.noted(format!("sent again: {why}"));
+            turn += 1;
+            tokio::time::sleep(PACE).await;
+        }
+    }
+
+    /// Sends it to the first machine in turn that takes the connection.
+    async fn ask_once(&self, turn: usize, call: &impl Fn(&Rest) -> Call) -> anyhow::Result<Answer> {
         let end = Instant::now() + PASSED_OVER;
         loop {
             for place in (0..self.machines.len()).map(|step| (turn + step) % self.machines.len()) {
@@ -158,10 +196,10 @@ impl Shared {
         }
     }
 
-    /// How many of these entries are not there.
+    /// How many of these entries are not there. None may be there twice.
     async fn lost(&self, acknowledged: &BTreeSet<String>) -> anyhow::Result<usize> {
         let end = Instant::now() + QUIET_BOUND;
-        let mut there = BTreeSet::new();
+        let (mut there, mut written) = (BTreeSet::new(), BTreeSet::new());
         let mut token = String::new();
         loop {
             let page = self.ask(0, |rest| rest.get(format_args!("{ENTRIES}?page_size=1000{token}"))).await;
@@ -173,7 +211,12 @@ impl Shared {
                 }
             };
             let ids = page["records"].as_array().context("no records")?;
-            there.extend(ids.iter().filter_map(|record| record["id"].as_str().map(str::to_owned)));
+            for record in ids {
+                there.insert(record["id"].as_str().context("no id")?.to_owned());
+                let entry = record["data"].to_string();
+                anyhow::ensure!(!written.contains(&entry), "written twice: {entry}");
+                written.insert(entry);
+            }
             let Some(next) = page["next_page_token"].as_str() else { break };
             token = format!("&page_token={next}");
         }

@@ -2,10 +2,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+mod disasters;
 mod events;
 mod load;
 mod logs;
 mod sessions;
+mod tools;
 
 use std::{
     io::{Write, stderr},
@@ -25,6 +27,24 @@ const MACHINES: u8 = 5;
 const READY_BOUND: Duration = Duration::from_mins(5);
 const NETWORKS: usize = 5;
 const FIRST: &str = "1";
+const LABELS: [(&str, &[&str]); 5] = [
+    ("n1", &["skep.logs"]),
+    ("n2", &["skep.cassandra1", "skep.app"]),
+    ("n3", &["skep.cassandra2", "skep.app"]),
+    ("n4", &["skep.cassandra3", "skep.app"]),
+    ("n5", &["skep.app"]),
+];
+
+/// The services that can be on that machine alone.
+fn bound_to(machine: &str) -> &'static [&'static str] {
+    match machine {
+        "n1" => &["elasticsearch", "logs-setup"],
+        "n2" => &["cassandra1"],
+        "n3" => &["cassandra2"],
+        "n4" => &["cassandra3"],
+        _ => &[],
+    }
+}
 
 #[test]
 fn the_stack_stands_changes_and_is_hurt() -> Outcome {
@@ -35,11 +55,9 @@ fn the_stack_stands_changes_and_is_hurt() -> Outcome {
 #[ignore = "run by the test above, in namespaces of its own"]
 async fn everything_the_stack_goes_through() -> Outcome {
     let swarm = clocked("five machines form a swarm", Swarm::start(MACHINES)).await?;
-    swarm.label("n1", &["skep.logs"]).await?;
-    for (machine, own) in [("n2", "skep.cassandra1"), ("n3", "skep.cassandra2"), ("n4", "skep.cassandra3")] {
-        swarm.label(machine, &[own, "skep.app"]).await?;
+    for (machine, labels) in LABELS {
+        swarm.label(machine, labels).await?;
     }
-    swarm.label("n5", &["skep.app"]).await?;
 
     for (name, bytes) in clocked("our images are pushed", swarm.push_ours(&[FIRST, events::SECOND])).await? {
         tell(&format!("the image of {name}, built as these tests are, has {} MB", bytes / 1_000_000))?;
@@ -64,11 +82,18 @@ async fn everything_the_stack_goes_through() -> Outcome {
     let [first, second, ..] = all.as_slice() else { anyhow::bail!("two gates, not {all:?}") };
     guestbook(first, second).await?;
     clocked("who signs out at one gate is unknown at the other", sessions::are_shared(first, second)).await?;
+    for (container, (used, reserved)) in stack.memory().await? {
+        tell(&format!("{container} takes {} MB at rest, and reserves {}", used / 1_000_000, reserved / 1_000_000))?;
+    }
     let load = Load::start(&swarm, &stack)?;
     let (rows, outcome) = events::all(&swarm, &stack, &load).await;
     tell(&rows)?;
     outcome?;
-    load.finish().await?;
+    load.stop().await?;
+    if events::is_full() {
+        clocked("all is lost, and restored from a backup", disasters::restored(&swarm, &stack, &load)).await?;
+    }
+    clocked("a tool outside is served over gRPC", tools::are_served(&swarm, &stack)).await?;
     let gates = gates(&swarm, &stack).await?;
     logs::are_found(&swarm, gates.first().context("no gate")?).await
 }
