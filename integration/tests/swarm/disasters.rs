@@ -66,7 +66,7 @@ async fn grown(swarm: &Swarm, stack: &Stack<'_>) -> Outcome {
 }
 
 /// "Backup": all that there is is lost, and comes back. Nobody writes meanwhile.
-pub(crate) async fn restored(swarm: &Swarm, stack: &Stack<'_>, load: &Load) -> Outcome {
+pub(crate) async fn restored(stack: &Stack<'_>, load: &Load) -> Outcome {
     let mut copies = Vec::new();
     for node in ["cassandra1", "cassandra2", "cassandra3", "cassandra4"] {
         nodetool(stack, node, &["snapshot", "-t", "today"]).await?;

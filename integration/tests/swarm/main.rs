@@ -91,7 +91,7 @@ async fn everything_the_stack_goes_through() -> Outcome {
     outcome?;
     load.stop().await?;
     if events::is_full() {
-        clocked("all is lost, and restored from a backup", disasters::restored(&swarm, &stack, &load)).await?;
+        clocked("all is lost, and restored from a backup", disasters::restored(&stack, &load)).await?;
     }
     clocked("a tool outside is served over gRPC", tools::are_served(&swarm, &stack)).await?;
     let gates = gates(&swarm, &stack).await?;
