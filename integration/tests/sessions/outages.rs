@@ -18,6 +18,8 @@ const TRUSTED: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_mins(1);
 /// What a request on its way may add on a busy machine.
 const SLACK: Duration = Duration::from_secs(1);
+/// How long a gate waits for a storage to come up, before it says that there is none. Two gates are asked, the last time again.
+const REFUSAL: Duration = Duration::from_secs(2);
 
 /// Asserts that the session is refused from 5 s after its end on. Until then what Redis remembers may be believed.
 async fn holds(rest: &Rest, ended: Instant) -> Outcome {
@@ -95,7 +97,7 @@ async fn who_is_known_is_believed_a_minute_longer_while_storage_is_away() -> Out
     assert_eq!(ask(&here).await?, 403);
     pair.storage.kill().await?;
     let killed = Instant::now();
-    let bound = TRUSTED + GRACE + SLACK;
+    let bound = TRUSTED + GRACE + 4 * REFUSAL;
     let last = eventually("nobody is believed without end", bound, async || {
         let [here, there] = [ask(&here).await.ok()?, ask(&there).await.ok()?];
         let forgotten = here == 503 && there == 503;
