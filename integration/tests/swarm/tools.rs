@@ -25,7 +25,7 @@ pub(crate) async fn are_served(swarm: &Swarm, stack: &Stack<'_>) -> Outcome {
     let storage = swarm.machine(machine)?.port(PORT);
     let [certificate, key, authority] = stack.tool();
     let known = collections(storage, Mutual::open(certificate, key, authority.clone())?.client()).await?;
-    ensure!(known.contains(&"guestbook".to_owned()), "{known:?}");
+    ensure!(known.contains(&"collections/guestbook".to_owned()), "{known:?}");
     let stranger = collections(storage, kit::trusting(&authority)?).await;
     ensure!(stranger.is_err(), "a stranger is served: {stranger:?}");
     Ok(())
