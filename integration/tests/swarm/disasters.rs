@@ -43,7 +43,10 @@ async fn replaced(swarm: &Swarm, stack: &Stack<'_>) -> Outcome {
     let gone = eventually("the others know that it is gone", BOUND, down).await?;
     let left: Vec<_> = nodes(stack).await?.into_iter().map(|(_, address)| address).filter(|at| *at != gone).collect();
     let [first, second] = left.as_slice() else { anyhow::bail!("two are left, not {left:?}") };
-    nodetool(stack, "cassandra1", &["repair", "--full", "--in-hosts", first, "--in-hosts", second]).await?;
+    for keyspace in ["skep", "system_auth"] {
+        let repair = ["repair", "--full", "--in-hosts", first, "--in-hosts", second, keyspace];
+        nodetool(stack, "cassandra1", &repair).await?;
+    }
     swarm.manager().docker(&["node", "update", "--label-rm", "skep.cassandra3", &old.name()]).await?;
     swarm.label(&new.name(), &["skep.cassandra3"]).await?;
     let place = format!("REPLACE={gone}");
