@@ -10,8 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clap::Arg;
 use kit::{
-    Config, Job, Process, Program, Secret, Service,
+    Config, Failed, Job, Process, Program, Secret, Service,
     config::{Setting, Values},
 };
 use serde_json::{Value, json};
@@ -27,10 +28,16 @@ const PROGRAM: Program = Program {
         name: "harvest",
         about: "Fills jars, and ends",
         settings: || vec![JARS],
-        begin: |values| {
+        shape: |command| command.subcommand(clap::Command::new("twice").arg(Arg::new("honey").required(true))),
+        begin: |values, matches| {
             let jars: u8 = values.value(&JARS);
+            let spoiled =
+                matches.subcommand().and_then(|(_, below)| below.get_one("honey")) == Some(&"spoiled".to_owned());
             Box::pin(async move {
                 anyhow::ensure!(jars < 10, "there is no honey for {jars} jars");
+                if spoiled {
+                    return Err(Failed::data(anyhow::anyhow!("the honey is spoiled").context("jar 1")).into());
+                }
                 Ok(())
             })
         },
@@ -390,6 +397,10 @@ fn a_job_is_done_and_leaves_nothing() {
     assert_eq!(ended(dir.path(), "harvest", &[]).0, 0);
     let (code, _, stderr) = ended(dir.path(), "harvest --hive-jars 12", &[("LOG", "of no concern")]);
     assert_eq!((code, stderr.contains("hive: there is no honey for 12 jars\n")), (1, true), "{stderr}");
+    let (code, _, stderr) = ended(dir.path(), "harvest twice spoiled --hive-jars 2", &[]);
+    assert_eq!((code, &*stderr), (65, "hive: jar 1: the honey is spoiled\n"));
+    assert_eq!(ended(dir.path(), "harvest --hive-jars 2 twice sweet", &[]).0, 0);
+    assert_eq!(ended(dir.path(), "harvest twice", &[]).0, 64);
     let (code, _, stderr) = ended(dir.path(), "harvest", &[("HIVE_JARS", "many")]);
     assert_eq!((code, stderr.contains("HIVE_JARS is \"many\"")), (64, true), "{stderr}");
     assert!(fs::read_dir(dir.path()).unwrap().next().is_none(), "not even a log");
@@ -411,10 +422,16 @@ fn the_command_explains_itself() {
         "[HIVE_SCENE; default: serve]",
         "--hive-token-file <PATH>",
         "harvest",
+        "completions",
         "healthcheck",
         "Examples:",
     ] {
         assert!(stdout.contains(text), "{text} in {stdout}");
     }
     assert_eq!(ended(dir.path(), "serve --help", &[]).0, 0);
+    let (code, stdout, _) = ended(dir.path(), "completions bash", &[]);
+    assert!(code == 0 && stdout.contains("harvest"), "{stdout}");
+    assert_eq!(ended(dir.path(), "completions abacus", &[]).0, 64);
+    assert_eq!(ended(dir.path(), "manual pages", &[]).0, 0);
+    assert!(dir.path().join("pages/hive-harvest-twice.1").exists());
 }

@@ -20,7 +20,8 @@ fn main() -> ExitCode {
             name: "authorize",
             about: "Gives Cassandra's users their passwords and rights, and ends",
             settings: storage::Authorize::settings,
-            begin: |values| Box::pin(storage::Authorize::read(values).run()),
+            shape: |command| command,
+            begin: |values, _| Box::pin(storage::Authorize::read(values).run()),
         }],
         services: &[Service { name: "storage", targets: &["storage"] }],
     };

@@ -134,7 +134,7 @@ pub(crate) async fn keep(losses: Arc<Losses>, options: Options) {
 }
 
 /// The name of this replica: `HOSTNAME`, or what the kernel calls this host, fit for a file's name.
-pub(crate) fn instance() -> String {
+pub fn instance() -> String {
     let name = env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(host);
     safe(&name)
 }

@@ -1,11 +1,13 @@
-use std::ffi::OsString;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap_complete::Shell;
 
 use super::{
     Program,
     common::{Common, own_url},
     job::Work,
+    pages,
     question::Question,
 };
 use crate::{
@@ -18,6 +20,10 @@ const HEALTHCHECK: &str = "healthcheck";
 const URL: &str = "URL";
 const LOG: &str = "log";
 const LEVELS: &str = "LEVELS";
+const COMPLETIONS: &str = "completions";
+const SHELL: &str = "SHELL";
+const MANUAL: &str = "manual";
+const FOLDER: &str = "FOLDER";
 const SAME: &str = "Each flag is also the environment variable in brackets; a flag goes before it.";
 
 /// What the command line asks for.
@@ -53,15 +59,30 @@ pub(super) fn parse<C: Config>(
         Err(help) => return Call::Print(help.render().to_string()),
     };
     let (name, matches) = matches.subcommand().map_or(("", &matches), |(name, below)| (name, below));
-    let flag = |name: &str| matches.try_get_one::<OsString>(name).ok().flatten().cloned();
+    let leaf = deepest(matches);
+    let flag = |name: &str| leaf.try_get_one::<OsString>(name).ok().flatten().cloned();
     let sources = Sources { flag: &flag, env };
     if let Some(job) = program.jobs.iter().find(|job| job.name == name) {
         let mut values = sources.read(&(job.settings)());
-        let work = (job.begin)(&mut values);
+        let work = (job.begin)(&mut values, matches);
         return match values.faults() {
             [] => Call::Work(work),
             faults => refuse(program, "does nothing", faults),
         };
+    }
+    match name {
+        COMPLETIONS => {
+            let shell = matches.get_one::<Shell>(SHELL).copied().unwrap_or(Shell::Bash);
+            return Call::Print(pages::completions(command(program, &settings), shell));
+        }
+        MANUAL => {
+            let folder = matches.get_one::<PathBuf>(FOLDER).cloned().unwrap_or_default();
+            return match pages::manual(command(program, &settings), &folder) {
+                Ok(told) => Call::Print(told),
+                Err(error) => Call::Refuse(format!("{}: {error:#}\n", program.name)),
+            };
+        }
+        _ => {}
     }
     let mut values = sources.read(&settings);
     let given = |name: &str| matches.get_one::<OsString>(name).map(|given| given.to_string_lossy().into_owned());
@@ -80,6 +101,14 @@ pub(super) fn parse<C: Config>(
     // It may be asked where the secrets of its process cannot be read.
     let faults: Vec<_> = values.faults().iter().filter(|fault| fault.starts_with("METRICS_ADDR ")).cloned().collect();
     if faults.is_empty() { Call::Ask(question) } else { refuse(program, "cannot ask", &faults) }
+}
+
+/// What the innermost command was given, with the flags of those around it.
+fn deepest(mut matches: &ArgMatches) -> &ArgMatches {
+    while let Some((_, below)) = matches.subcommand() {
+        matches = below;
+    }
+    matches
 }
 
 fn checked<C: Config>(program: &Program, matches: &ArgMatches, mut values: Values) -> Call<C> {
@@ -125,7 +154,19 @@ fn command(program: &Program, settings: &[Setting]) -> Command {
         Command::new(name).about(about).args(args()).after_help(example(program, settings))
     });
     let jobs = program.jobs.iter().map(|job| {
-        Command::new(job.name).about(job.about).args((job.settings)().iter().map(argument)).after_help(SAME)
+        let settings = (job.settings)();
+        let flags = settings.iter().map(|setting| argument(setting).global(true));
+        (job.shape)(Command::new(job.name).about(job.about).after_help(SAME)).args(flags)
+    });
+    let for_people = program.default_subcommand.is_some().then(|| {
+        let completions = Command::new(COMPLETIONS)
+            .about("Prints what a shell reads to complete commands")
+            .arg(Arg::new(SHELL).required(true).value_parser(clap::value_parser!(Shell)))
+            .after_help("Example:\n  source <(skep completions bash)".replace("skep", program.name));
+        let manual = Command::new(MANUAL)
+            .about("Writes a page of the manual for each command")
+            .arg(Arg::new(FOLDER).required(true).value_parser(clap::value_parser!(PathBuf)));
+        [completions, manual]
     });
     Command::new(program.name)
         .about(program.about)
@@ -133,7 +174,7 @@ fn command(program: &Program, settings: &[Setting]) -> Command {
         .args(args())
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
-        .subcommands(serve.into_iter().chain(jobs).chain([healthcheck, log]))
+        .subcommands(serve.into_iter().chain(jobs).chain([healthcheck, log]).chain(for_people.into_iter().flatten()))
         .after_help(example(program, settings))
 }
 

@@ -5,6 +5,7 @@ mod common;
 mod drain;
 mod files;
 mod job;
+mod pages;
 mod question;
 
 use std::{
@@ -21,7 +22,10 @@ use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
 use self::cli::{Call, Settings};
-pub use self::job::{Job, Work};
+pub use self::{
+    job::{Failed, Job, Work},
+    question::get,
+};
 use crate::{Config, Readiness, Service, admin::Admin, listen, logging, metrics};
 
 /// `EX_USAGE` of sysexits.h: the command or its settings are wrong.
@@ -67,7 +71,7 @@ pub struct Process {
 /// Runs `program`: reads the arguments and settings, then serves until told to stop by SIGTERM or SIGINT.
 ///
 /// The exit code is 0 after a stop that was asked for, 64 when the arguments or settings are wrong (every
-/// fault is told), 1 when `serve` fails.
+/// fault is told), 1 when `serve` fails, and what a [`Failed`] says.
 pub fn run<C: Config>(program: &Program, serve: impl AsyncFnOnce(C, Process) -> anyhow::Result<()>) -> ExitCode {
     ExitCode::from(run_with(program, env::args_os().collect(), serve))
 }
@@ -135,7 +139,7 @@ fn outcome(program: &Program, result: anyhow::Result<()>) -> u8 {
         Ok(()) => 0,
         Err(error) => {
             say(&format!("{}: {error:#}\n", program.name));
-            1
+            job::code(&error)
         }
     }
 }

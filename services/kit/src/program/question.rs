@@ -11,7 +11,16 @@ use http::Uri;
 const WITHIN: Duration = Duration::from_secs(2);
 
 /// The longest answer that is read.
-const ANSWER: usize = 64 * 1024;
+const ANSWER: usize = 1 << 20;
+
+/// Asks by plain HTTP/1.1 and GET: the status and the body of the answer, of which a mebibyte is read at most. It blocks.
+///
+/// # Errors
+///
+/// When there is no answer `within` that time.
+pub fn get(url: &str, within: Duration) -> anyhow::Result<(u16, String)> {
+    Question { method: "GET", url: url.to_owned(), body: String::new() }.answer(within)
+}
 
 /// What is asked of a process that runs.
 pub(super) struct Question {
@@ -24,24 +33,27 @@ impl Question {
     /// Asks by plain HTTP/1.1; the body of the answer. A status that is not 200 is an error, told as a sentence with what the
     /// process says.
     pub(super) fn ask(&self) -> anyhow::Result<String> {
+        let (status, body) = self.answer(WITHIN)?;
+        ensure!(status == 200, "{} answers with the status {status}: {}", self.url, body.trim_end());
+        Ok(body)
+    }
+
+    fn answer(&self, within: Duration) -> anyhow::Result<(u16, String)> {
         let url = &self.url;
         let uri: Uri = url.parse().with_context(|| format!("{url} is not a URL"))?;
         ensure!(uri.scheme_str() == Some("http"), "{url} is not of the form http://host:port/path");
         let host = uri.host().with_context(|| format!("{url} names no host"))?;
-        let answer = self.exchange(&uri, host).with_context(|| format!("{url} does not answer"))?;
+        let answer = self.exchange(&uri, host, within).with_context(|| format!("{url} does not answer"))?;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
         let mut words = head.split_whitespace();
-        match (words.next(), words.next()) {
-            (Some(version), Some("200")) if version.starts_with("HTTP/1.") => Ok(body.to_owned()),
-            (Some(version), Some(status)) if version.starts_with("HTTP/1.") => {
-                bail!("{url} answers with the status {status}: {}", body.trim_end())
-            }
+        match (words.next(), words.next().and_then(|status| status.parse().ok())) {
+            (Some(version), Some(status)) if version.starts_with("HTTP/1.") => Ok((status, body.to_owned())),
             _ => bail!("{url} does not speak HTTP"),
         }
     }
 
-    fn exchange(&self, uri: &Uri, host: &str) -> anyhow::Result<String> {
-        let until = Instant::now() + WITHIN;
+    fn exchange(&self, uri: &Uri, host: &str, within: Duration) -> anyhow::Result<String> {
+        let until = Instant::now() + within;
         let left =
             || until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()).context("it took too long");
         let bare = host.trim_start_matches('[').trim_end_matches(']');
