@@ -5,7 +5,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let files = ["account_service", "collection_service", "record_service", "session_service"]
+    let files = ["account_service", "collection_service", "operator_service", "record_service", "session_service"]
         .map(|file| format!("proto/skep/v1/{file}.proto"));
     for file in &files {
         println!("cargo::rerun-if-changed={file}");
@@ -17,6 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "ChangePasswordRequest",
         "CreateSessionRequest",
         "CreateSessionResponse",
+        "ArchivedAccount",
     ]
     .map(|message| format!(".skep.v1.{message}"));
     let descriptors = protox::compile(&files, ["proto"])?;

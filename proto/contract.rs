@@ -85,6 +85,13 @@ macro_rules! calls {
                 update_collection(UpdateCollectionRequest) -> UpdateCollectionResponse;
                 delete_collection(DeleteCollectionRequest) -> DeleteCollectionResponse;
             }
+            operator_service_server::OperatorService, operator_service_client::OperatorServiceClient {
+                get_status(GetStatusRequest) -> GetStatusResponse;
+                export_accounts(ExportAccountsRequest) -> ExportAccountsResponse;
+                import_accounts(ImportAccountsRequest) -> ImportAccountsResponse;
+                import_collection(ImportCollectionRequest) -> ImportCollectionResponse;
+                import_records(ImportRecordsRequest) -> ImportRecordsResponse;
+            }
             record_service_server::RecordService, record_service_client::RecordServiceClient {
                 get_record(GetRecordRequest) -> GetRecordResponse;
                 list_records(ListRecordsRequest) -> ListRecordsResponse;

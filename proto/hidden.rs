@@ -15,7 +15,9 @@ macro_rules! hidden {
     };
 }
 
-hidden!(CreateAccountRequest UpdateAccountRequest ChangePasswordRequest CreateSessionRequest CreateSessionResponse);
+hidden!(
+    CreateAccountRequest UpdateAccountRequest ChangePasswordRequest CreateSessionRequest CreateSessionResponse ArchivedAccount
+);
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,7 @@ mod crashes;
 mod definitions;
 mod dividing;
 mod faults;
+mod imports;
 mod indexes;
 mod late;
 #[path = "../load/mod.rs"]
@@ -17,6 +18,7 @@ mod lost;
 mod opened;
 mod owned;
 mod starting;
+mod story;
 mod surveys;
 mod sweep;
 mod tables;

@@ -94,6 +94,12 @@ impl Tables {
         Ok(())
     }
 
+    /// As if a record had been deleted long ago: its head is gone, and what hides its entry is not.
+    pub(crate) async fn forget(&self, id: &str) -> anyhow::Result<()> {
+        let collection = self.collection_of(id).await?;
+        self.run(&format!("DELETE FROM heads WHERE collection = {collection} AND id = '{id}' IF EXISTS")).await
+    }
+
     /// The windows that are noted: of which collection, and when they begin.
     pub(crate) async fn windows(&self) -> anyhow::Result<BTreeSet<(Uuid, i64)>> {
         let rows = self.0.query_unpaged("SELECT collection, window FROM windows", ()).await?.into_rows_result()?;

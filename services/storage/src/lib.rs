@@ -1,6 +1,7 @@
 //! The bridge to the database: records, collections, accounts and their rules, behind gRPC.
 
 pub mod accounts;
+mod brought;
 pub mod collections;
 pub mod condition;
 mod config;

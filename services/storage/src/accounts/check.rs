@@ -46,7 +46,7 @@ impl Check {
         if self.0.violations.is_empty() { Ok(()) } else { Err(self.0) }
     }
 
-    fn note(self, pointer: &str, fault: Option<&str>) -> Self {
+    pub(super) fn note(self, pointer: &str, fault: Option<&str>) -> Self {
         match fault {
             Some(fault) => Self(self.0.at(pointer, fault)),
             None => self,

@@ -38,11 +38,16 @@ impl Accounts {
             // It is deleted since.
             return Err(missing());
         }
+        self.take_name(name, mutation).await.map(|()| account)
+    }
+
+    /// Gives a name to an account that has a row.
+    pub(super) async fn take_name(&self, name: Uuid, id: Uuid) -> Result<()> {
         let mut from = None;
         for _ in 0..ATTEMPTS {
-            match self.store.claim(name, from, Some(mutation)).await? {
-                Swap::Applied => return Ok(account),
-                Swap::Stale(Some(holder)) if holder == mutation => return Ok(account),
+            match self.store.claim(name, from, Some(id)).await? {
+                Swap::Applied => return Ok(()),
+                Swap::Stale(Some(holder)) if holder == id => return Ok(()),
                 Swap::Stale(Some(holder)) if self.is_alive(holder).await? => return Err(exists()),
                 Swap::Stale(holder) => from = holder,
             }
@@ -78,7 +83,7 @@ impl Accounts {
     }
 
     /// Refuses a name that another account has.
-    async fn admit(&self, name: Uuid, id: Uuid) -> Result<()> {
+    pub(super) async fn admit(&self, name: Uuid, id: Uuid) -> Result<()> {
         match self.store.claimant(name).await? {
             Some(holder) if holder != id && self.is_alive(holder).await? => Err(exists()),
             _ => Ok(()),

@@ -4,6 +4,7 @@ mod administrator;
 mod change;
 mod check;
 mod create;
+mod import;
 mod name;
 mod passwords;
 
@@ -18,6 +19,7 @@ pub use self::{
     administrator::{ADMIN_NAME, ADMIN_PASSWORD, Administrator, made_up_password},
     change::Change,
     create::New,
+    import::Archived,
 };
 use crate::{
     listing::{self, page_size},

@@ -32,6 +32,12 @@ pub(crate) fn fault(password: &str) -> Option<&'static str> {
     (!long_enough || is_too_long(password)).then_some("must be of 8 to 1024 characters")
 }
 
+/// What is wrong with a hash that comes from elsewhere, if anything: it must cost what ours do.
+pub(super) fn hash_fault(hash: &str) -> Option<&'static str> {
+    let is_ours = hash.starts_with(FORM) && PasswordHash::new(hash).is_ok();
+    (!is_ours).then_some("must be an argon2id hash as this service makes them")
+}
+
 fn is_too_long(password: &str) -> bool {
     password.chars().nth(LONGEST).is_some()
 }

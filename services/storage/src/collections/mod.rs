@@ -1,6 +1,7 @@
 //! The rules of collections: their definitions, and what a definition may say.
 
 mod check;
+mod import;
 mod schema;
 mod survey;
 

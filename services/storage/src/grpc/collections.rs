@@ -1,7 +1,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use skep_proto::{
     Code, Error,
-    v1::{collection_service_server::CollectionService, *},
+    v1::{self, collection_service_server::CollectionService, *},
 };
 use tonic::{Request, Response, Status, async_trait};
 
@@ -42,11 +42,10 @@ impl CollectionService for Engine {
     async fn update_collection(&self, request: Request<UpdateCollectionRequest>) -> Answer<UpdateCollectionResponse> {
         let work = async |asked: UpdateCollectionRequest| {
             let given = asked.collection.ok_or_else(|| Error::new(Code::InvalidBody, "the collection is missing"))?;
-            let (name, etag) = (names::collection(&given.name)?, &given.etag);
-            let rules = given.rules.unwrap_or_default();
-            let content = Content { schema: given.schema, indexes: given.indexes, rules };
+            let (name, etag) = (given.name.clone(), given.etag.clone());
+            let (name, content) = (names::collection(&name)?, content(given));
             let (missing, mutation) = (asked.allow_missing, given_mutation(&asked.mutation_id)?);
-            let (definition, created) = self.collections.update(name, content, etag, missing, mutation).await?;
+            let (definition, created) = self.collections.update(name, content, &etag, missing, mutation).await?;
             Ok(UpdateCollectionResponse { collection: Some(self.shown(&definition).await?), created })
         };
         observed("UpdateCollection", request, work).await
@@ -59,4 +58,9 @@ impl CollectionService for Engine {
         };
         observed("DeleteCollection", request, work).await
     }
+}
+
+/// What a definition says.
+pub(super) fn content(given: v1::Collection) -> Content {
+    Content { schema: given.schema, indexes: given.indexes, rules: given.rules.unwrap_or_default() }
 }

@@ -5,8 +5,9 @@ use skep_proto::v1;
 use uuid::Uuid;
 
 use crate::{
+    condition::Condition,
     records::{Count, Record},
-    store::{Account, Definition, Index, IndexState, Session, Survey},
+    store::{Account, Definition, Index, IndexState, Node, Session, Survey},
 };
 
 pub(super) fn record(collection: &str, record: Record) -> v1::Record {
@@ -75,6 +76,21 @@ pub(super) fn session(account: Uuid, id: Uuid, session: Session) -> v1::Session 
         expire_time: Some(timestamp(session.expires_at)),
         user_agent: session.user_agent,
     }
+}
+
+pub(super) fn node(node: Node) -> v1::CassandraNode {
+    v1::CassandraNode { address: node.address, datacenter: node.datacenter, up: node.up }
+}
+
+/// The mutation that an entity tag of ours names.
+pub(super) fn mutation(etag: &str) -> Option<Uuid> {
+    Condition::parse(etag).demanded()
+}
+
+/// Microseconds since the epoch; what is beyond microseconds is cut off.
+pub(super) fn micros(time: Option<Timestamp>) -> Option<i64> {
+    let Timestamp { seconds, nanos } = time.filter(|time| (0..1_000_000_000).contains(&time.nanos))?;
+    seconds.checked_mul(1_000_000)?.checked_add(i64::from(nanos) / 1000)
 }
 
 fn etag(mutation: Uuid) -> String {

@@ -7,6 +7,7 @@ mod collections;
 mod convert;
 mod incoming;
 mod observe;
+mod operator;
 mod records;
 mod room;
 mod server;

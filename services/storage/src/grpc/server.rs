@@ -5,7 +5,8 @@ use skep_proto::{
     Code, Error,
     v1::{
         account_service_server::AccountServiceServer, collection_service_server::CollectionServiceServer,
-        record_service_server::RecordServiceServer, session_service_server::SessionServiceServer,
+        operator_service_server::OperatorServiceServer, record_service_server::RecordServiceServer,
+        session_service_server::SessionServiceServer,
     },
 };
 use subtle::ConstantTimeEq;
@@ -31,8 +32,14 @@ const HEALTH_EVERY: Duration = Duration::from_secs(1);
 /// How long it may take to answer.
 const HEALTH_WITHIN: Duration = Duration::from_secs(2);
 /// What the health service tells of.
-const SERVICES: [&str; 5] =
-    ["", "skep.v1.AccountService", "skep.v1.CollectionService", "skep.v1.RecordService", "skep.v1.SessionService"];
+const SERVICES: [&str; 6] = [
+    "",
+    "skep.v1.AccountService",
+    "skep.v1.CollectionService",
+    "skep.v1.OperatorService",
+    "skep.v1.RecordService",
+    "skep.v1.SessionService",
+];
 /// A silent connection is asked for a sign of life after this, and given up after as much as the next.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 const ALIVE_WITHIN: Duration = Duration::from_secs(5);
@@ -44,6 +51,8 @@ const AGE_DIFFERS: Duration = Duration::from_mins(10);
 /// Calls of one connection that are served at once, its others wait; and of all, further ones are refused.
 const STREAMS: u32 = 1024;
 const CALLS: usize = 2048;
+/// What a call may bring of records, in bytes.
+const LONGEST_IMPORT: usize = 8 << 20;
 /// What a call may take, whatever deadline its caller sets.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
 
@@ -86,10 +95,12 @@ pub fn contract(engine: Arc<Engine>, token: Option<&str>) -> Routes {
     let accounts = AccountServiceServer::from_arc(Arc::clone(&engine));
     let collections = CollectionServiceServer::from_arc(Arc::clone(&engine));
     let sessions = SessionServiceServer::from_arc(Arc::clone(&engine));
+    let operator = OperatorServiceServer::from_arc(Arc::clone(&engine)).max_decoding_message_size(LONGEST_IMPORT);
     let records = RecordServiceServer::from_arc(engine);
     let room = Room::new(CALLS);
     Routes::new(InterceptedService::new(room.bound(collections), door.clone()))
         .add_service(InterceptedService::new(room.bound(records), door.clone()))
+        .add_service(InterceptedService::new(room.bound(operator), door.clone()))
         .add_service(InterceptedService::new(room.bound(accounts), door.clone()))
         .add_service(InterceptedService::new(room.bound(sessions), door))
 }

@@ -1,6 +1,7 @@
 //! The rules of records: identity, conditions, idempotency, listings. The same over every store.
 
 pub mod data;
+mod import;
 mod list;
 mod naming;
 pub mod patch;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 pub(crate) use self::naming::given_mutation;
 pub use self::{
+    import::Archived,
     list::{Count, Listed, Query},
     naming::Naming,
     patch::Patch,

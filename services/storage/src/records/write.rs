@@ -34,7 +34,7 @@ impl Turns {
         Self((0..TURNS).map(|_| Mutex::new(())).collect())
     }
 
-    async fn take(&self, key: Key<'_>) -> MutexGuard<'_, ()> {
+    pub(super) async fn take(&self, key: Key<'_>) -> MutexGuard<'_, ()> {
         let mut hash = DefaultHasher::new();
         (key.collection, key.id).hash(&mut hash);
         let turn = usize::try_from(hash.finish() % TURNS as u64).unwrap_or_default();
@@ -238,6 +238,6 @@ fn reused() -> Error {
     Error::new(Code::KeyReused, "this idempotency key was used for another request; make a new one for each request")
 }
 
-fn contended() -> Error {
+pub(super) fn contended() -> Error {
     Error::new(Code::Overloaded, "the record is being written too often at this moment")
 }

@@ -93,6 +93,12 @@ pub trait Store: AccountStore {
     /// `collection_not_found` once the collection is dropped.
     async fn swap(&self, key: Key<'_>, before: Option<&Row>, row: Row) -> Result<Swap<Row>>;
 
+    /// Whether reads and lists show what was swapped in, or something newer of the same creation. They do not for good where
+    /// something of that creation was deleted that had a later version, and is forgotten by all but what hides it.
+    async fn shows(&self, _key: Key<'_>, _row: &Row) -> Result<bool> {
+        Ok(true)
+    }
+
     /// The live records of a collection to which `access` leads, after `after` in its order, or the other way round if
     /// `descending`. What it costs does not grow with the records to which it does not lead.
     ///
@@ -123,6 +129,14 @@ pub trait Store: AccountStore {
     /// away.
     async fn define(&self, expected: Option<Uuid>, definition: Definition) -> Result<Swap<Definition>>;
 
+    /// As [`define`](Self::define), of a collection that is not there, which is to be given records of before.
+    async fn define_for(&self, definition: Definition, _spans: &[Span]) -> Result<Swap<Definition>> {
+        self.define(None, definition).await
+    }
+
+    /// What it is, for people.
+    async fn about(&self) -> Result<About>;
+
     /// How far the survey of that id is, of a collection; `None` if it was not begun.
     async fn survey(&self, collection: Uuid, id: Uuid) -> Result<Option<Survey>>;
 
@@ -138,6 +152,39 @@ pub trait Store: AccountStore {
     /// One bounded step of building what is defined, and of clearing away what is dropped or expired; `true` if more is
     /// left to do now.
     async fn sweep(&self) -> Result<bool>;
+}
+
+/// Records that were made in a span of time.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// When it begins, in microseconds since the epoch.
+    pub from: i64,
+    /// Behind its end, in microseconds since the epoch.
+    pub until: i64,
+    /// How many.
+    pub records: u64,
+    /// Bytes of their data.
+    pub bytes: u64,
+}
+
+/// What a store is, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A file of so many bytes.
+    Embedded(u64),
+    /// A keyspace of a cluster, and its nodes as far as they are known.
+    Cassandra(String, Vec<Node>),
+}
+
+/// A node of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its address and port.
+    pub address: String,
+    /// Its data centre; empty if that is unknown.
+    pub datacenter: String,
+    /// Whether this process is connected to it.
+    pub up: bool,
 }
 
 /// A part of a listing. It may be short or empty, and yet the listing go on.

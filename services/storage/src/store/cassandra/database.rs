@@ -35,7 +35,7 @@ pub(super) fn all<'f, T: Send + 'f>(
 
 /// A session on a schema that is complete, and what this process knows of the rows.
 pub(super) struct Database {
-    link: Link,
+    pub(super) link: Link,
     pub(super) statements: Statements,
     pub(super) known: Known,
     pub(super) noted: Noted,

@@ -100,11 +100,12 @@ impl Database {
         all(read).await
     }
 
-    /// Writes a definition where the stored one's `etag` is `expected`.
+    /// Writes a definition where the stored one's `etag` is `expected`; one that is new begins with the regimes `first`.
     pub(super) async fn write_definition(
         &self,
         expected: Option<Uuid>,
         mut definition: Definition,
+        first: Regimes,
     ) -> Result<Swap<Definition>> {
         let name = &definition.name.clone();
         let is_expected = |known: &Arc<Collection>| Some(known.definition.etag) == expected;
@@ -123,7 +124,7 @@ impl Database {
         let _turn = self.known.turn().await;
         for attempt in 0..ATTEMPTS {
             step_aside(attempt).await;
-            let divided = regimes.clone().unwrap_or_default();
+            let divided = regimes.clone().unwrap_or_else(|| first.clone());
             let text = codec::encode_definition(definition.clone());
             // How it is divided may have changed since it was read, and must not be changed back.
             let before = regimes.map(|regimes| regimes.0);

@@ -34,7 +34,8 @@ impl Database {
         Ok(Some(head))
     }
 
-    async fn entry(&self, key: Key<'_>, regimes: &Regimes, created_at: i64) -> Result<Option<Row>> {
+    /// What is shown of a record that was made then.
+    pub(super) async fn entry(&self, key: Key<'_>, regimes: &Regimes, created_at: i64) -> Result<Option<Row>> {
         let place = regimes.place(created_at, key.id);
         let values = (key.collection, place.window, place.shard, created_at, key.id);
         self.row::<Stored>(&self.statements.entry_read, values).await?.map(Stored::row).transpose()
@@ -53,7 +54,9 @@ impl Database {
         let (regimes, entries) = (&collection.regimes, collection.entries(row));
         let place = regimes.place(row.created_at, id);
         let list = row.owner.as_deref().map(|owner| List::new(uid, owner));
-        let had = before.map(|before| collection.entries(before)).unwrap_or_default();
+        let created = row.history[0].effect == Effect::Created;
+        // What leads to a record that is made is written at its stamp, whatever was there.
+        let had = before.filter(|_| !created).map(|before| collection.entries(before)).unwrap_or_default();
         let outdated = self.unindex(id, collection, (row.created_at, stamp(row)), had.difference(&entries));
         if !row.is_alive() {
             let values = (stamp(row), uid, place.window, place.shard, row.created_at, id);
@@ -65,7 +68,6 @@ impl Database {
         }
         self.index(id, collection, row, entries.difference(&had)).await?;
         // What is updated was shown before, so its window is noted and its owner's list has it.
-        let created = row.history[0].effect == Effect::Created;
         if created {
             self.note_window(uid, regimes, place.window).await?;
         }

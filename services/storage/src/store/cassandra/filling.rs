@@ -12,7 +12,7 @@ use std::{
 use uuid::Uuid;
 
 use super::place::{Regime, Regimes};
-use crate::store::Row;
+use crate::store::{Row, Span};
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -31,6 +31,8 @@ const RECORD: u64 = 2048;
 const AHEAD: i64 = 120 * SECOND;
 /// How long a rate is watched, at first, before windows become longer; each regime that was doubles it.
 const WATCHED: Duration = Duration::from_mins(10);
+/// Regimes for records of before: every replica has them in memory, and every statement on a record looks there.
+const REGIMES: usize = 64;
 const WATCHED_MOST: Duration = Duration::from_hours(7 * 24);
 
 impl Default for Regimes {
@@ -59,6 +61,24 @@ impl Observed {
 }
 
 impl Regimes {
+    /// For records of before, whose spans are in order: windows that they fill once, by how close together they were made.
+    /// What comes after `now` begins anew.
+    pub(super) fn for_spans(spans: &[Span], now: i64) -> Self {
+        let mut regimes = Self::default();
+        for span in spans {
+            let seconds = (span.until - span.from).max(SECOND).unsigned_abs() / SECOND.unsigned_abs();
+            let length = fitting((span.bytes + RECORD * span.records).div_ceil(seconds.max(1)));
+            if length != regimes.last().1 && regimes.0.len() < REGIMES {
+                regimes.0.push((span.from, length, SHARDS));
+            }
+        }
+        let longest = LENGTHS[LENGTHS.len() - 1];
+        if regimes.last().1 < longest {
+            regimes.0.push((now + AHEAD, longest, SHARDS));
+        }
+        regimes
+    }
+
     /// The regime that should follow, if any.
     pub(super) fn next(&self, now: i64, observed: &Observed) -> Option<Regime> {
         let &(from, length, shards) = self.last();

@@ -46,7 +46,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use skep_proto::{Code, Error};
+use skep_proto::{Code, Error, mutation};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -59,13 +59,16 @@ pub use self::settings::{
     CASSANDRA_USERNAME, Keyspace, Settings,
 };
 pub use self::watched::Pace;
-use self::{database::Database, session::Link};
-use super::{Access, Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Survey, Swap};
+use self::{database::Database, place::Regimes, session::Link};
+use super::{
+    About, Access, Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Span, Store, Survey, Swap,
+};
 
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
 /// A store in a Cassandra cluster. Until it is reached every operation is refused as `unavailable`.
 pub struct Cassandra {
+    keyspace: String,
     database: Arc<OnceLock<Arc<Database>>>,
     _connecting: AbortOnDropHandle<()>,
 }
@@ -90,7 +93,7 @@ impl Cassandra {
 
     fn open_on(settings: Settings, prepare: impl Fn(&mut Link) + Send + Sync + 'static) -> anyhow::Result<Self> {
         let tls = session::tls(&settings)?;
-        let database = Arc::new(OnceLock::new());
+        let (keyspace, database) = (settings.keyspace.to_string(), Arc::new(OnceLock::new()));
         let found = Arc::clone(&database);
         let connecting = async move {
             let connect = async || {
@@ -111,7 +114,7 @@ impl Cassandra {
             tracing::info!(keyspace = %settings.keyspace, "connected to cassandra");
             tokio::join!(database.keep_divided(), database.keep_indexed());
         };
-        Ok(Self { database, _connecting: AbortOnDropHandle::new(tokio::spawn(connecting)) })
+        Ok(Self { keyspace, database, _connecting: AbortOnDropHandle::new(tokio::spawn(connecting)) })
     }
 
     fn database(&self) -> Result<&Arc<Database>> {
@@ -147,6 +150,13 @@ impl Store for Cassandra {
         Ok(swapped)
     }
 
+    async fn shows(&self, key: Key<'_>, row: &Row) -> Result<bool> {
+        let database = self.database()?;
+        let collection = database.collection_of(key.collection).await?;
+        let shown = database.entry(key, &collection.regimes, row.created_at).await?;
+        Ok(shown.is_some_and(|shown| shown.version >= row.version))
+    }
+
     async fn scan(
         &self,
         collection: Uuid,
@@ -178,7 +188,16 @@ impl Store for Cassandra {
     }
 
     async fn define(&self, expected: Option<Uuid>, definition: Definition) -> Result<Swap<Definition>> {
-        self.database()?.write_definition(expected, definition).await
+        self.database()?.write_definition(expected, definition, Regimes::default()).await
+    }
+
+    async fn define_for(&self, definition: Definition, spans: &[Span]) -> Result<Swap<Definition>> {
+        self.database()?.write_definition(None, definition, Regimes::for_spans(spans, mutation::now())).await
+    }
+
+    async fn about(&self) -> Result<About> {
+        let nodes = self.database.get().map(|database| database.link.nodes()).unwrap_or_default();
+        Ok(About::Cassandra(self.keyspace.clone(), nodes))
     }
 
     async fn survey(&self, collection: Uuid, id: Uuid) -> Result<Option<Survey>> {

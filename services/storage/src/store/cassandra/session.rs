@@ -1,6 +1,6 @@
 //! The driver's session: how the cluster is reached, and what a node's silence costs at most.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use rustls::ClientConfig;
@@ -10,6 +10,7 @@ use scylla::{
         session::Session,
         session_builder::SessionBuilder,
     },
+    cluster,
     errors::{ExecutionError, RowsError},
     policies::{retry::FallthroughRetryPolicy, speculative_execution::SimpleSpeculativeExecutionPolicy},
     response::query_result::{QueryResult, QueryRowsResult},
@@ -18,6 +19,7 @@ use scylla::{
 };
 
 use super::settings::Settings;
+use crate::store::Node;
 
 /// What a statement that may be repeated can take, its repetitions with it.
 const REQUEST: Duration = Duration::from_millis(1500);
@@ -99,6 +101,17 @@ impl Link {
             #[cfg(feature = "conformance")]
             lifetime: super::Lifetime::default(),
         })
+    }
+
+    /// The nodes that the driver knows.
+    pub(super) fn nodes(&self) -> Vec<Node> {
+        let known = self.session.get_cluster_state();
+        let node = |node: &Arc<cluster::Node>| Node {
+            address: SocketAddr::new(node.address.ip(), node.address.port()).to_string(),
+            datacenter: node.datacenter.clone().unwrap_or_default(),
+            up: node.is_connected(),
+        };
+        known.get_nodes_info().iter().map(node).collect()
     }
 
     /// Sends a prepared statement.

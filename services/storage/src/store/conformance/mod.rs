@@ -13,6 +13,7 @@ pub mod accounts;
 pub mod batches;
 pub mod collections;
 pub mod idempotency;
+pub mod imports;
 pub mod judged;
 pub mod lists;
 pub mod owned;
@@ -135,6 +136,12 @@ macro_rules! behaviours {
             queries: binds_its_tokens_to_the_query;
             queries: counts_and_chooses_fields;
             queries: follows_what_changes;
+            imports: brings_records_in_as_they_were;
+            imports: brings_in_what_is_later_and_nothing_twice;
+            imports: refuses_records_that_cannot_be;
+            imports: racing_imports_bring_each_record_once;
+            imports: defines_collections_as_they_were;
+            imports: brings_accounts_in_with_their_passwords;
         }
     };
 }

@@ -47,7 +47,7 @@ impl House {
     }
 
     /// Another collection, that had these indexes before it had records.
-    async fn beside(mut self, indexes: &[&str]) -> Self {
+    pub(super) async fn beside(mut self, indexes: &[&str]) -> Self {
         self.name.push('i');
         assert!(self.index(indexes).await.index_states.iter().all(|index| index.ready));
         self

@@ -53,6 +53,11 @@ impl File {
         }
     }
 
+    /// How large it is, in bytes.
+    pub(super) fn bytes(&self) -> Result<u64> {
+        Ok(self.path.metadata().map_err(|_| unavailable("the store's file cannot be looked at"))?.len())
+    }
+
     /// Looks at the last commit. Short: a few pages of memory, at worst a few reads of the disk.
     pub(super) fn look<T>(&self, work: impl FnOnce(ReadTransaction) -> Outcome<T>) -> Result<T> {
         let database = self.database.try_read();

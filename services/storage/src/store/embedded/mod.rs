@@ -33,7 +33,9 @@ use self::{
     tables::{BUILDING, DEFINITIONS, DROPPED, EXPIRIES, GRAVES, LIVE, NOTES, PLACES, RECORDS, SURVEYS, UNINDEXED},
     writer::Writer,
 };
-use super::{Access, Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Survey, Swap, codec};
+use super::{
+    About, Access, Bounds, Definition, Dropped, Key, Note, Page, Position, Result, Row, Store, Survey, Swap, codec,
+};
 
 /// A store in a folder. Only one process can have it open.
 pub struct Embedded {
@@ -164,6 +166,10 @@ impl Store for Embedded {
 
     async fn define(&self, expected: Option<Uuid>, definition: Definition) -> Result<Swap<Definition>> {
         self.writer.write(move |tables| tables.define(expected, definition)).await
+    }
+
+    async fn about(&self) -> Result<About> {
+        self.file.bytes().map(About::Embedded)
     }
 
     async fn survey(&self, collection: Uuid, id: Uuid) -> Result<Option<Survey>> {
