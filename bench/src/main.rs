@@ -1,5 +1,6 @@
 //! `bench`: Skep beside a bare axum echo, in turn, on the same machine. Ratios, not promises.
 
+mod archive;
 mod cassandra;
 mod channel;
 mod compare;
@@ -49,6 +50,11 @@ fn main() -> ExitCode {
                 .args(&numbers)
                 .arg(number(("records", "1000000", "How many are many"))),
         )
+        .subcommand(
+            Command::new("archive")
+                .about("Measures exports and imports beside bare calls of storage, from one process to Cassandra and back")
+                .args([("records", "1000000", "How many"), ("on-cassandra", "1000000", "How many there")].map(number)),
+        )
         .subcommand(cassandra::command())
         .subcommands(cassandra::hidden());
     let asked = command.get_matches();
@@ -60,6 +66,10 @@ fn main() -> ExitCode {
         Some(("queries", asked)) => {
             let large = asked.get_one::<u64>("records").copied().unwrap_or_default();
             queries::run(plan(asked), usize::try_from(large).unwrap_or(usize::MAX))
+        }
+        Some(("archive", asked)) => {
+            let number = |name: &str| asked.get_one::<u64>(name).copied().unwrap_or_default();
+            archive::run(number("records"), number("on-cassandra"))
         }
         Some(("cassandra", asked)) => cassandra::run(asked),
         Some((_, asked)) => cassandra::serve(asked),

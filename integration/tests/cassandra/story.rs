@@ -9,9 +9,8 @@ use std::{
 
 use anyhow::{Context, ensure};
 use futures_util::future::try_join_all;
-use integration::{Cassandra, House, Process, Program, Rest};
+use integration::{Cassandra, House, Process, Program, Rest, eventually};
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
 use crate::opened::ALONE;
 
@@ -56,7 +55,9 @@ async fn tool(storage: &Process, token: Option<&str>, args: &[&str]) -> anyhow::
     let tool = Program::tool("skep")?.env("SKEP_ADDR", storage.door("grpc")?.to_string());
     let tool = token.into_iter().fold(tool, |tool, token| tool.env("INTERNAL_TOKEN", token));
     let mut running = args.iter().fold(tool, |tool, arg| tool.arg(*arg)).open().await?;
-    let status = timeout(BOUND, running.ended()).await??;
+    let ended = eventually("the tool has ended", BOUND, async || (!running.is_alive()).then_some(()));
+    ended.await?;
+    let status = running.ended().await?;
     let said = running.stderr().trim().to_owned();
     ensure!(status.success(), "skep {}: {said}", args.join(" "));
     tell(&format!("skep {}: {said}", args[0]))?;
@@ -69,9 +70,9 @@ async fn listed(rest: &Rest) -> anyhow::Result<Vec<Value>> {
     loop {
         let page = rest.get(format_args!("{ENTRIES}?page_size=1000&order_by=created_at&page_token={token}")).await?;
         let mut page = page.expect(200).json();
-        all.extend(page["records"].as_array_mut().context("records")?.drain(..));
+        all.append(page["records"].as_array_mut().context("records")?);
         match page["next_page_token"].as_str() {
-            Some(next) => token = next.to_owned(),
+            Some(next) => next.clone_into(&mut token),
             None => return Ok(all),
         }
     }

@@ -4,15 +4,14 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, ensure};
 use hyper_util::rt::TokioIo;
-use integration::{Stack, Swarm};
-use kit::Mutual;
+use integration::{Program, Stack, Swarm};
 use rustls::{ClientConfig, pki_types::ServerName};
 use skep_proto::v1::{ListCollectionsRequest, collection_service_client::CollectionServiceClient};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Endpoint, Uri};
 
-use crate::{Outcome, events::SECOND};
+use crate::{Outcome, events::SECOND, tell};
 
 const PORT: u16 = 8081;
 
@@ -24,8 +23,16 @@ pub(crate) async fn are_served(swarm: &Swarm, stack: &Stack<'_>) -> Outcome {
     let (_, machine) = tasks.iter().find(|(service, _)| service == "storage").context("no storage")?;
     let storage = swarm.machine(machine)?.port(PORT);
     let [certificate, key, authority] = stack.tool();
-    let known = collections(storage, Mutual::open(certificate, key, authority.clone())?.client()).await?;
-    ensure!(known.contains(&"collections/guestbook".to_owned()), "{known:?}");
+    let files = [("INTERNAL_TLS_CERT", certificate), ("INTERNAL_TLS_KEY", key), ("INTERNAL_TLS_CA", authority.clone())];
+    let tool = Program::tool("skep")?.env("SKEP_ADDR", storage.to_string());
+    let tool = files.iter().fold(tool, |tool, (name, file)| tool.env(name, file.display().to_string()));
+    for (args, needle) in [(&["status"][..], " up "), (&["list", "guestbook", "--limit", "3"], "\"author\"")] {
+        let output = args.iter().fold(tool.clone(), |tool, arg| tool.arg(*arg)).run().await?;
+        let told = String::from_utf8_lossy(&output.stdout);
+        ensure!(output.status.success(), "skep {}: {told}{}", args[0], String::from_utf8_lossy(&output.stderr));
+        tell(&format!("skep {}:\n{told}", args.join(" ")))?;
+        ensure!(told.contains(needle), "{told}");
+    }
     let stranger = collections(storage, kit::trusting(&authority)?).await;
     ensure!(stranger.is_err(), "a stranger is served: {stranger:?}");
     Ok(())

@@ -20,7 +20,7 @@ use tonic::Request;
 pub use self::{
     backend::Backend,
     config::{Config, GATE_ADDR, STORAGE_HOST, STORAGE_PORT},
-    http::{File, Home, Hosts, Limits, definition},
+    http::{File, Home, Hosts, Limits, definition, time, write_account, write_record},
     limit::Rate,
     policy::{ClientAddress, Origins, Policy, RedisConfig},
 };

@@ -3,6 +3,7 @@
 mod config;
 mod example;
 mod serve;
+mod tool;
 
 use std::process::ExitCode;
 
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
             ("METRICS_ADDR", "127.0.0.1:9082"),
             ("DATA_DIR", "./data"),
         ],
-        jobs: &[],
+        jobs: tool::JOBS,
         services: &[Service { name: "gate", targets: &["gate"] }, Service { name: "storage", targets: &["storage"] }],
     };
     kit::run(&program, serve::serve)

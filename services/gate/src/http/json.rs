@@ -91,7 +91,12 @@ pub(crate) fn not_modified(present: &str) -> Result<Response, Fault> {
     Ok(response)
 }
 
-pub(crate) fn write_record(out: &mut Vec<u8>, record: &Record) -> Result<(), Error> {
+/// Writes a record as REST shows it; `data` is copied to the byte.
+///
+/// # Errors
+///
+/// `internal` for what is no record.
+pub fn write_record(out: &mut Vec<u8>, record: &Record) -> Result<(), Error> {
     members(out, record, Some(&record.data), |_| true)
 }
 
@@ -182,8 +187,12 @@ fn timestamp(time: Option<&prost_types::Timestamp>) -> Result<Timestamp, Error> 
     time.ok_or_else(|| broken("no time"))
 }
 
-/// A time as a member shows it.
-pub(crate) fn time(time: Option<&prost_types::Timestamp>) -> Result<String, Error> {
+/// A time as REST shows it: RFC 3339 with microseconds.
+///
+/// # Errors
+///
+/// `internal` for what is none.
+pub fn time(time: Option<&prost_types::Timestamp>) -> Result<String, Error> {
     Ok(TIME.timestamp_to_string(&timestamp(time)?))
 }
 

@@ -39,10 +39,12 @@ use skep_proto::{Code, Error};
 use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+pub use accounts::write_account;
 pub use collections::definition;
 pub use envelope::Envelope;
 pub use home::{File, Home};
 pub use host::Hosts;
+pub use json::{time, write_record};
 pub use server::serve;
 
 use crate::{backend::Backend, policy::Policy, session::Sessions};

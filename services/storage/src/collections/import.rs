@@ -1,10 +1,13 @@
 //! Collections that come as they were elsewhere or before.
 
-use skep_proto::{Code, Error};
+use skep_proto::{Code, Error, mutation};
 use uuid::Uuid;
 
 use super::{Collections, Content, check, contended, index};
-use crate::store::{Definition, Result, Span, Swap};
+use crate::{
+    records::MAX_AHEAD,
+    store::{Definition, Result, Span, Swap},
+};
 
 /// How many spans of time records may be told of in.
 const SPANS: usize = 1000;
@@ -23,8 +26,9 @@ impl Collections {
         check::content(&content)?;
         self.schemas.admit(&content.schema).await?;
         let is_in_order = spans.windows(2).all(|pair| pair[0].until <= pair[1].from);
-        if spans.len() > SPANS || !is_in_order || spans.iter().any(|span| span.until < span.from) {
-            let why = format!("spans are in order, none within another, and at most {SPANS}");
+        let is_past = spans.last().is_none_or(|last| last.until <= mutation::now() + MAX_AHEAD);
+        if spans.len() > SPANS || !is_in_order || !is_past || spans.iter().any(|span| span.until < span.from) {
+            let why = format!("spans are in order, of the past, none within another, and at most {SPANS}");
             return Err(Error::new(Code::InvalidArgument, why));
         }
         if let Some(stored) = self.store.definition(name).await? {

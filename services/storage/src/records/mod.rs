@@ -13,7 +13,7 @@ use bytes::Bytes;
 use skep_proto::{Code, Error, mutation};
 use uuid::Uuid;
 
-pub(crate) use self::naming::given_mutation;
+pub(crate) use self::naming::{MAX_AHEAD, given_mutation};
 pub use self::{
     import::Archived,
     list::{Count, Listed, Query},

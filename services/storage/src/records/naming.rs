@@ -12,7 +12,7 @@ const MAX_KEY: usize = 255;
 const MAX_AGE: i64 = 5 * 60 * 1_000_000;
 /// How far ahead a caller's clock may be, in microseconds: a fresh record belongs where its id says it was made, and a
 /// store must know by then how it divides that time.
-pub(super) const MAX_AHEAD: i64 = 60 * 1_000_000;
+pub(crate) const MAX_AHEAD: i64 = 60 * 1_000_000;
 /// The longest account id, in bytes.
 const MAX_ACCOUNT: usize = 128;
 

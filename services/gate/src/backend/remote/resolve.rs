@@ -19,6 +19,11 @@ impl Storages {
     pub fn parse(text: &str, port: NonZeroU16) -> Option<Self> {
         text.split(',').map(|part| host(part.trim(), port)).collect::<Option<_>>().map(Self)
     }
+
+    /// Each host with its port.
+    pub fn hosts(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.0.iter().map(|(host, port)| (host.as_str(), *port))
+    }
 }
 
 impl From<SocketAddr> for Storages {

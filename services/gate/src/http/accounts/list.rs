@@ -2,9 +2,9 @@ use std::borrow::Cow;
 
 use axum::response::Response;
 use http::Uri;
-use skep_proto::v1::{self, ListAccountsRequest};
+use skep_proto::v1::ListAccountsRequest;
 
-use super::Shown;
+use super::write_account;
 use crate::http::{
     call::Call,
     json,
@@ -38,6 +38,5 @@ pub(super) async fn list(call: Call, uri: Uri) -> Result<Response, Fault> {
         page_token: page_token.map(Cow::into_owned).unwrap_or_default(),
     };
     let page = call.ask(message, |backend, request| backend.list_accounts(request)).await?;
-    let write = |out: &mut Vec<u8>, account: &v1::Account| json::write(out, &Shown::new(account)?);
-    json::page("accounts", &page.accounts, |_| 0, write, &page.next_page_token, &[])
+    json::page("accounts", &page.accounts, |_| 0, write_account, &page.next_page_token, &[])
 }

@@ -56,11 +56,20 @@ impl<'a> Shown<'a> {
     }
 }
 
+/// Writes an account as REST shows it.
+///
+/// # Errors
+///
+/// `internal` for what is no account.
+pub fn write_account(out: &mut Vec<u8>, account: &v1::Account) -> Result<(), Error> {
+    json::write(out, &Shown::new(account)?)
+}
+
 /// Answers with one account.
 fn account(status: StatusCode, account: Option<v1::Account>) -> Result<Response, Fault> {
     let account = account.ok_or_else(|| json::broken("no account"))?;
     let mut body = Vec::with_capacity(512);
-    json::write(&mut body, &Shown::new(&account)?)?;
+    write_account(&mut body, &account)?;
     Ok(json::answer(status, body))
 }
 
