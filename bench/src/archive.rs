@@ -130,7 +130,7 @@ async fn filled(process: &Process, records: u64) -> anyhow::Result<Row> {
     let calls = (0..records).step_by(usize::try_from(THINGS)?).map(|first| {
         let records = (first..records.min(first + THINGS)).map(record).collect();
         let mut door = door.clone();
-        async move { door.import_records(ImportRecordsRequest { parent: PARENT.into(), records }).await }
+        async move { door.import_records(ImportRecordsRequest { parent: PARENT.into(), records, latest: false }).await }
     });
     stream::iter(calls).buffer_unordered(CALLS).try_for_each(async |_| Ok(())).await?;
     Ok(Row { records, taken: begun.elapsed(), memory: 0, ended: true })

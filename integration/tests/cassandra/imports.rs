@@ -34,7 +34,7 @@ fn restored() -> Collection {
 }
 
 async fn bring(replica: &dyn Contract, records: &[Record]) -> Vec<Outcome> {
-    let asked = ImportRecordsRequest { parent: PARENT.into(), records: records.to_vec() };
+    let asked = ImportRecordsRequest { parent: PARENT.into(), records: records.to_vec(), latest: false };
     let brought = patiently(async || replica.import_records(Request::new(asked.clone())).await).await;
     brought.results.iter().map(ImportResult::outcome).collect()
 }

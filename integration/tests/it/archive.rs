@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Output,
     time::Duration,
@@ -63,7 +64,12 @@ fn records(seconds: std::ops::Range<i64>) -> Vec<Record> {
 async fn bring(process: &Process, records: Vec<Record>) -> Outcome {
     let mut door = OperatorServiceClient::new(door_of(process, None).await?);
     for records in records.chunks(1000) {
-        door.import_records(ImportRecordsRequest { parent: COLLECTION.into(), records: records.to_vec() }).await?;
+        door.import_records(ImportRecordsRequest {
+            parent: COLLECTION.into(),
+            records: records.to_vec(),
+            latest: false,
+        })
+        .await?;
     }
     Ok(())
 }
@@ -246,6 +252,7 @@ async fn a_server_that_goes_away_is_waited_for() -> Outcome {
     let some = async || (!every(&to).await.ok()?.is_empty()).then_some(());
     eventually("some records are there", BOUND, some).await?;
     to.kill().await?;
+    ensure!(importing.is_alive(), "it had nothing left to do");
     to.restart().await?;
     let ended = tokio::time::timeout(BOUND, importing.ended()).await??;
     assert!(ended.success(), "{}", importing.stderr());
@@ -254,6 +261,27 @@ async fn a_server_that_goes_away_is_waited_for() -> Outcome {
     let nobody = Program::tool("skep")?.env("SKEP_ADDR", "127.0.0.1:1").arg("get").arg("notes").arg("a");
     let (code, said) = told(&nobody.run().await?);
     assert_eq!((code, said.contains("SKEP_ADDR")), (Some(69), true), "{said}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_is_written_by_one_and_read_by_nobody_else() -> Outcome {
+    let (from, folder) = (noted().await?, TempDir::new()?);
+    let (path, name) = file(&folder, "a.ndjson");
+    let partial = PathBuf::from(format!("{name}.partial"));
+    let other = fs::File::create(&partial)?;
+    other.lock()?;
+    let (code, said) = told(&run(&from, &["export", "--output", &name]).await?);
+    assert_eq!((code, said.contains("being written by another export")), (Some(1), true), "{said}");
+    drop(other);
+    // Whatever is there is not written over.
+    fs::write(&partial, "a poem")?;
+    let (code, said) = told(&run(&from, &["export", "--output", &name]).await?);
+    assert_eq!((code, said.contains("in the way")), (Some(1), true), "{said}");
+    assert_eq!(fs::read_to_string(&partial)?, "a poem");
+    fs::write(&partial, "{\"begun\":{\"sk")?;
+    assert_eq!(run(&from, &["export", "--output", &name]).await?.status.code(), Some(0));
+    assert_eq!(fs::metadata(&path)?.permissions().mode() & 0o777, 0o600);
     Ok(())
 }
 
@@ -268,30 +296,51 @@ async fn backups_add_up() -> Outcome {
 
     let rest = from.http("rest")?.administrator().await?;
     let note = |id: &str| format!("/v1/collections/notes/records/{id}");
-    rest.put(note("r0000001")).json(json!({"data": {"n": "changed"}})).await?.expect(200);
+    // Its life begins anew, and counts from there; that of the other goes on.
+    rest.delete(note("r0000001")).await?.expect(204);
+    rest.put(note("r0000001")).json(json!({"data": {"n": "again"}})).await?.expect(201);
+    rest.put(note("r0000003")).json(json!({"data": {"n": "changed"}})).await?.expect(200);
     rest.post("/v1/collections/notes/records").json(json!({"data": {"n": "new"}})).await?.expect(201);
+    let rules = json!({"indexes": ["n"], "rules": {"list": "auth != null"}});
+    rest.put("/v1/collections/notes").json(rules).await?.expect(200);
     let (code, said) = told(&run(&from, &["backup", &name]).await?);
-    assert_eq!((code, said.contains(" 2 records are in")), (Some(0), true), "{said}");
+    assert_eq!((code, said.contains(" 3 records are in")), (Some(0), true), "{said}");
     let (code, said) = told(&run(&from, &["verify", &name]).await?);
     assert_eq!((code, said.lines().count()), (Some(0), 2), "{said}");
 
     let (code, said) = told(&run(&to, &["restore", &name]).await?);
-    assert_eq!((code, said.contains("records: 1 made, 1 replaced, 0 there already")), (Some(0), true), "{said}");
+    assert_eq!((code, said.contains("records: 1 made, 2 replaced, 0 there already")), (Some(0), true), "{said}");
     assert_eq!(every(&to).await?, every(&from).await?);
-    // What was deleted comes back until there is a full one.
+    let there = to.http("rest")?.administrator().await?;
+    let (defined, wanted) = (there.get("/v1/collections/notes").await?, rest.get("/v1/collections/notes").await?);
+    assert_eq!(
+        (&defined.json()["rules"], &defined.json()["indexes"]),
+        (&wanted.json()["rules"], &wanted.json()["indexes"])
+    );
+    // What is deleted by mistake comes back as it was last.
+    there.delete(note("r0000003")).await?.expect(204);
+    assert_eq!(run(&to, &["restore", &name]).await?.status.code(), Some(0));
+    let back = there.get(note("r0000003")).await?.expect(200).json();
+    assert_eq!(back["data"], json!({"n": "changed"}));
+
+    // What was deleted comes back until there is a full one, before which all may go.
     rest.delete(note("r0000002")).await?.expect(204);
     run(&from, &["backup", "--full", &name]).await?;
+    fs::remove_file(path.join("backup-0001.ndjson.zst"))?;
+    fs::remove_file(path.join("backup-0002.ndjson.zst"))?;
     let (code, said) = told(&run(&Program::skep()?.start().await?, &["restore", &name]).await?);
     assert_eq!((code, said.contains("records: 500 made")), (Some(0), true), "{said}");
+    assert_eq!(run(&from, &["backup", &name]).await?.status.code(), Some(0));
+    assert_eq!(run(&from, &["backup", &name]).await?.status.code(), Some(0));
 
-    let second = path.join("backup-0002.ndjson.zst");
-    let mut bytes = fs::read(&second)?;
+    let fourth = path.join("backup-0004.ndjson.zst");
+    let mut bytes = fs::read(&fourth)?;
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    fs::write(&second, bytes)?;
+    fs::write(&fourth, bytes)?;
     let (code, said) = told(&run(&from, &["verify", &name]).await?);
-    assert_eq!((code, said.contains("backup-0002.ndjson.zst cannot be trusted")), (Some(65), true), "{said}");
-    fs::remove_file(&second)?;
+    assert_eq!((code, said.contains("backup-0004.ndjson.zst cannot be trusted")), (Some(65), true), "{said}");
+    fs::remove_file(&fourth)?;
     let (code, said) = told(&run(&from, &["restore", &name]).await?);
     assert_eq!((code, said.contains("a backup is missing")), (Some(1), true), "{said}");
     Ok(())

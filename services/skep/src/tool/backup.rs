@@ -13,17 +13,20 @@ use kit::{Failed, Job};
 use tokio::task::spawn_blocking;
 
 use super::{
-    archive::{Archive, Begun},
+    archive::{Archive, Begun, Line},
     export::{Asked, export, summary},
-    import::import,
+    import::{Definitions, import},
     storage::Access,
     tell,
 };
 
 const FOLDER: &str = "FOLDER";
 const FULL: &str = "full";
-/// What is written while a backup begins may be in that one or in the next: so the next goes back a little further.
-const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
+/// What is written while a backup begins may be in that one or in the next: so the next goes back a little further, beyond the
+/// age at which a write may still be made that was named before.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+const PREFIX: &str = "backup-";
+const SUFFIX: &str = ".ndjson.zst";
 
 pub(super) const BACKUP: Job = Job {
     name: "backup",
@@ -33,7 +36,8 @@ pub(super) const BACKUP: Job = Job {
         let full = Arg::new(FULL).long(FULL).action(ArgAction::SetTrue).help("everything anew");
         command.arg(folder()).arg(full).after_help(
             "The first backup in a folder has everything, each further one the records that were written since the one before. \
-             What was deleted meanwhile comes back with a restore, until a backup is made with --full.\n\n\
+             What was deleted meanwhile comes back with a restore, and what was imported is not in it, until a backup is made with \
+             --full: then the backups before it may be removed.\n\n\
              Example:\n  skep backup /backups && skep verify /backups",
         )
     },
@@ -77,73 +81,85 @@ fn folder() -> Arg {
 
 async fn backup(access: Access, folder: PathBuf, full: bool) -> anyhow::Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let last = backups(&folder)?.pop();
-    let since = last.as_ref().filter(|_| !full).map(|(_, begun)| begun.at - OVERLAP);
-    let output = at(&folder, backups(&folder)?.len() + 1);
+    let last = backups(&folder)?.pop().filter(|_| !full);
+    let since = last.map(|last| last.begun.at.checked_sub(OVERLAP).with_context(|| unsound(&last.path)));
+    let number = backups(&folder)?.last().map_or(1, |last| last.number + 1);
+    let output = folder.join(format!("{PREFIX}{number:04}{SUFFIX}"));
     let name = output.display().to_string();
-    let asked = Asked { only: Vec::new(), since, output };
+    let asked = Asked { only: Vec::new(), since: since.transpose()?, output };
     let totals = export(&access.connect()?, asked).await?;
     tell(format_args!("{}", summary(totals, &name)));
     Ok(())
 }
 
-/// The backups of the last chain, oldest first, after all of them were read.
-fn verify(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut chain = Vec::new();
-    for (path, begun) in backups(folder)? {
-        let name = path.display().to_string();
-        let totals = Archive::open(&path)?.read(|_, _| Ok(()));
-        let totals = totals.map_err(|why| Failed::data(why.context(format!("{name} cannot be trusted"))))?;
-        match begun.since {
-            None => {
-                tell(format_args!("{}, of everything", summary(totals, &name)));
-                chain.clear();
-            }
-            Some(since) => tell(format_args!("{}, of what was written since {since}", summary(totals, &name))),
+/// The backups from the last full one on, oldest first, and the last definition of each collection, after all were read.
+fn verify(folder: &Path) -> anyhow::Result<(Vec<PathBuf>, Definitions)> {
+    let (mut chain, mut definitions) = (Vec::new(), Definitions::new());
+    for Backup { path, begun, .. } in backups(folder)? {
+        if begun.since.is_none() {
+            (chain, definitions) = Default::default();
         }
+        let totals = Archive::open(&path)?.read(|line, _| {
+            if let Line::Collection(collection) = line {
+                definitions.insert(collection.name.clone(), collection);
+            }
+            Ok(())
+        });
+        let totals = totals.map_err(|why| Failed::data(why.context(unsound(&path))))?;
+        let what = begun.since.map_or("everything".to_owned(), |since| format!("what was written since {since}"));
+        tell(format_args!("{}, of {what}", summary(totals, &path.display().to_string())));
         chain.push(path);
     }
     ensure!(!chain.is_empty(), "there is no backup in {}", folder.display());
-    Ok(chain)
+    Ok((chain, definitions))
 }
 
 async fn restore(access: Access, folder: PathBuf) -> anyhow::Result<()> {
     let storage = access.connect()?;
-    let chain = spawn_blocking(move || verify(&folder)).await??;
+    let (chain, definitions) = spawn_blocking(move || verify(&folder)).await??;
+    let mut outcome = Ok(());
     for path in chain {
         let name = path.display().to_string();
-        let told = import(&storage, Arc::new(Archive::open(&path)?), &name, false).await?;
+        let told = import(&storage, Arc::new(Archive::open(&path)?), &name, false, Some(&definitions)).await?;
         tell(format_args!("{name}: {told}"));
-        told.outcome()?;
+        outcome = outcome.and(told.outcome());
     }
-    Ok(())
+    outcome
 }
 
-/// Every backup in a folder, oldest first.
+struct Backup {
+    number: u32,
+    path: PathBuf,
+    begun: Begun,
+}
+
+/// The backups in a folder, oldest first.
 ///
 /// # Errors
 /// Where one is missing, or does not go on where the one before ended.
-fn backups(folder: &Path) -> anyhow::Result<Vec<(PathBuf, Begun)>> {
-    let mut backups: Vec<(PathBuf, Begun)> = Vec::new();
-    loop {
-        let path = at(folder, backups.len() + 1);
-        if !path.exists() {
-            break;
-        }
-        let begun = Archive::open(&path)?.begun();
-        let begun = begun.map_err(|why| Failed::data(why.context(format!("{} cannot be trusted", path.display()))))?;
-        let goes_on = begun.since.is_none_or(|since| backups.last().is_some_and(|(_, before)| since <= before.at));
-        ensure!(goes_on, "{} does not go on where the one before ended", path.display());
-        backups.push((path, begun));
+fn backups(folder: &Path) -> anyhow::Result<Vec<Backup>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let number = |path: &Path| path.file_name()?.to_str()?.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok();
+    let mut found: Vec<(u32, PathBuf)> =
+        entries.flatten().filter_map(|entry| Some((number(&entry.path())?, entry.path()))).collect();
+    found.sort_unstable();
+    let mut backups: Vec<Backup> = Vec::new();
+    for (number, path) in found {
+        let begun = Archive::open(&path)?.begun().map_err(|why| Failed::data(why.context(unsound(&path))))?;
+        let goes_on = match (begun.since, backups.last()) {
+            (None, None) => true,
+            (None, Some(before)) => number == before.number + 1,
+            (Some(since), Some(before)) => number == before.number + 1 && since <= before.begun.at,
+            (Some(_), None) => false,
+        };
+        ensure!(goes_on, "{} does not go on where the one before ended: a backup is missing", path.display());
+        backups.push(Backup { number, path, begun });
     }
-    let later = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let later = later.flatten().filter(|entry| entry.path().extension().is_some_and(|extension| extension == "zst"));
-    ensure!(later.count() == backups.len(), "a backup is missing in {}: they are numbered", folder.display());
     Ok(backups)
 }
 
-fn at(folder: &Path, number: usize) -> PathBuf {
-    folder.join(format!("backup-{number:04}.ndjson.zst"))
+fn unsound(path: &Path) -> String {
+    format!("{} cannot be trusted", path.display())
 }
 
 #[cfg(test)]
@@ -151,12 +167,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_without_its_first_backup_is_refused() {
+    fn a_folder_without_a_sound_beginning_is_refused() {
         let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("photos.zst"), "not ours").unwrap();
         assert!(verify(folder.path()).unwrap_err().to_string().contains("no backup"));
-        fs::write(at(folder.path(), 2), "").unwrap();
-        assert!(verify(folder.path()).unwrap_err().to_string().contains("missing"));
-        fs::rename(at(folder.path(), 2), at(folder.path(), 1)).unwrap();
+        fs::write(folder.path().join("backup-0002.ndjson.zst"), "").unwrap();
         assert!(format!("{:#}", verify(folder.path()).unwrap_err()).contains("cannot be trusted"));
         assert!(verify(Path::new("/nowhere")).is_err());
     }

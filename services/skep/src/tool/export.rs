@@ -6,7 +6,10 @@ use anyhow::{Context, ensure};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use jiff::{SignedDuration, Timestamp};
 use kit::Job;
-use skep_proto::v1::{Collection, ExportAccountsRequest, ListCollectionsRequest, ListRecordsRequest, Record};
+use skep_proto::{
+    Code, Error,
+    v1::{Collection, ExportAccountsRequest, GetStatusRequest, ListCollectionsRequest, ListRecordsRequest, Record},
+};
 
 use super::{
     archive::{Begun, Line, Totals, Writer, last, time},
@@ -20,7 +23,7 @@ const OUTPUT: &str = "output";
 const PAGE: i32 = 1000;
 /// A collection is so long in the bar, and as many thousandths of it are done.
 const LENGTH: u64 = 1000;
-/// By how much two clocks may be apart: what was made before the export began can be of so much later.
+/// By how much clocks of the cluster may be apart: what was made before the export began can be of so much later.
 const APART: SignedDuration = SignedDuration::from_mins(1);
 
 pub(super) const JOB: Job = Job {
@@ -129,7 +132,7 @@ pub(super) async fn export(storage: &Storage, asked: Asked) -> anyhow::Result<To
         tell(format_args!("goes on after {} records of an export that was interrupted", writer.totals().records));
         begun
     } else {
-        let begun = Begun::now(asked.only, asked.since);
+        let begun = Begun::new(now(storage).await?, asked.only, asked.since);
         writer.line(&Line::Begun(begun.clone()))?;
         begun
     };
@@ -201,6 +204,10 @@ async fn records(
     let from = after.and_then(key).or(begun.since);
     let first = from.or(time(collection.create_time)).context("a collection without a time")?;
     let since_first = |time: Timestamp| (time.as_second() - first.as_second()).max(1).unsigned_abs();
+    let place = |record: &Record| (key(record), time(record.create_time), record.name.clone());
+    // What is written again and again is always at the end of the order of last writes.
+    let until = begun.at.checked_add(APART).context("the export is of no time")?;
+    let until = Some(until).filter(|_| begun.since.is_none());
     let filter = from.map(|from| format!("{by} >= \"{from}\"")).unwrap_or_default();
     let mut page_token = String::new();
     loop {
@@ -212,15 +219,17 @@ async fn records(
             order_by: by.to_owned(),
             ..ListRecordsRequest::default()
         };
-        let page = storage.ask_on(asked, |contract, request| contract.list_records(request)).await?;
+        let page = match storage.ask_on(asked, |contract, request| contract.list_records(request)).await {
+            Err(error) if is_gone(&error) => return Ok(()),
+            page => page?,
+        };
         for record in page.records {
             let written = key(&record).context("a record without a time")?;
-            if written > begun.at + APART {
+            if until.is_some_and(|until| written > until) {
                 return Ok(());
             }
-            // Those of one moment go by name.
-            let is_known = after
-                .is_some_and(|after| key(after).is_some_and(|before| (before, &after.name) >= (written, &record.name)));
+            // Those of one moment go by their creation, then by name.
+            let is_known = after.is_some_and(|after| place(after) >= place(&record));
             if !is_known {
                 at(LENGTH * since_first(written) / since_first(begun.at), writer.totals().records);
                 writer.line(&Line::Record(record))?;
@@ -231,4 +240,15 @@ async fn records(
             return Ok(());
         }
     }
+}
+
+/// Whether the collection was deleted meanwhile.
+fn is_gone(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Error>().is_some_and(|error| error.code == Code::CollectionNotFound)
+}
+
+/// By storage's clock, which is that of the records.
+async fn now(storage: &Storage) -> anyhow::Result<Timestamp> {
+    let status = storage.ask_on(GetStatusRequest {}, |contract, request| contract.get_status(request)).await?;
+    time(status.time).context("storage does not tell its time: it is of an earlier version")
 }

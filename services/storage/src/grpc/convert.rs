@@ -97,7 +97,7 @@ fn etag(mutation: Uuid) -> String {
     format!("\"{}\"", mutation.simple())
 }
 
-fn timestamp(micros: i64) -> Timestamp {
+pub(super) fn timestamp(micros: i64) -> Timestamp {
     let nanos = i32::try_from(micros.rem_euclid(1_000_000) * 1000).unwrap_or_default();
     Timestamp { seconds: micros.div_euclid(1_000_000), nanos }
 }

@@ -36,7 +36,8 @@ impl OperatorService for Engine {
                 }
             };
             let (version, instance) = (env!("CARGO_PKG_VERSION").to_owned(), kit::instance());
-            Ok(GetStatusResponse { version, instance, fault, store: Some(store) })
+            let time = Some(convert::timestamp(mutation::now()));
+            Ok(GetStatusResponse { version, instance, fault, store: Some(store), time })
         };
         observed("GetStatus", request, work).await
     }
@@ -90,7 +91,8 @@ impl OperatorService for Engine {
             }
             let definition = self.collections.find(names::collection(&asked.parent)?).await?;
             let brought = asked.records.into_iter().map(async |given| {
-                let brought = async { self.records.import(&definition, record(&asked.parent, given)?).await };
+                let brought =
+                    async { self.records.import(&definition, record(&asked.parent, given)?, asked.latest).await };
                 let told = result(brought.await);
                 // What the embedded store does waits for nothing, and would keep others waiting.
                 tokio::task::yield_now().await;

@@ -19,7 +19,9 @@ struct Text {
 /// # Errors
 /// With a line, or a pointer into the file.
 pub(super) fn read(text: &str) -> anyhow::Result<Vec<Collection>> {
-    let Text { collections } = serde_saphyr::from_str(text).map_err(|error| {
+    // As YAML 1.2 has it: the word `no` is text.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let Text { collections } = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         Failed::data(anyhow!("{}", error.without_snippet().render_with_formatter(&UserMessageFormatter)))
     })?;
     let read = |(name, definition): (String, Value)| {

@@ -17,7 +17,7 @@ use super::line::{Begun, End, Line, Totals};
 /// The longest line, in bytes: a record of 1 MiB as text, every byte of it escaped, and the rest of it.
 const LINE: u64 = 8 << 20;
 /// How every frame of zstd begins (RFC 8878, 3.1.1).
-const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
+pub(super) const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 
 /// An archive to be read, more than once if need be.
 pub(crate) struct Archive(File);

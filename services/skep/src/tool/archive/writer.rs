@@ -1,8 +1,9 @@
 //! Writing the file: beside its name until it is whole.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -12,13 +13,14 @@ use zstd::stream::read::Decoder;
 
 use super::{
     line::{End, Line, Totals},
-    reader::hex,
+    reader::{MAGIC, hex},
 };
 
 /// Bytes of lines that are compressed together, and can be read without what follows.
 const BLOCK: usize = 4 << 20;
 const LEVEL: i32 = 3;
-const FULL: &str = "cannot write: see that there is room, and begin again; it goes on where it was";
+/// Nobody else reads it: it holds hashes of passwords.
+const PRIVATE: u32 = 0o600;
 
 /// Where lines go.
 pub(crate) struct Writer {
@@ -50,12 +52,15 @@ impl Writer {
     /// told each line of it.
     ///
     /// # Errors
-    /// When there is a file of that name, or it cannot be written.
+    /// When there is a file of that name, or it cannot be written, or another export writes it.
     pub(crate) fn file(path: &Path, mut seen: impl FnMut(Line) -> anyhow::Result<()>) -> anyhow::Result<Self> {
-        ensure!(!path.exists(), "{} is there already: name another file", path.display());
+        is_free(path)?;
         let partial = partial(path);
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&partial);
-        let mut file = opened.with_context(|| format!("cannot write {}", partial.display()))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(PRIVATE);
+        let mut file = options.open(&partial).with_context(|| format!("cannot write {}", partial.display()))?;
+        file.try_lock().with_context(|| format!("{} is being written by another export", path.display()))?;
+        is_free(path)?;
         let compressed = path.extension().is_some_and(|extension| extension == "zst");
         let (mut totals, mut digest, mut whole) = (Totals::default(), Sha256::new(), 0);
         let mut left = BufReader::new(file.try_clone()?);
@@ -73,6 +78,9 @@ impl Writer {
             digest.update(&block);
             whole = left.stream_position()?;
         }
+        let begins = whole > 0 || is_begun(&file, compressed)?;
+        ensure!(begins, "{} is none of ours, and in the way: remove it", partial.display());
+        file.set_permissions(Permissions::from_mode(PRIVATE))?;
         file.set_len(whole)?;
         file.seek(SeekFrom::Start(whole))?;
         let out = Out::File { file, partial, path: path.to_owned() };
@@ -101,10 +109,11 @@ impl Writer {
         self.digest.update(&block);
         let written = if self.compressed { zstd::encode_all(&block[..], LEVEL)? } else { block };
         match &mut self.out {
-            Out::File { file, .. } => file.write_all(&written),
-            Out::Standard(out) => out.write_all(&written).and_then(|()| out.flush()),
+            Out::File { file, partial, .. } => file.write_all(&written).with_context(|| full(partial)),
+            Out::Standard(out) => {
+                out.write_all(&written).and_then(|()| out.flush()).context("standard output takes no more")
+            }
         }
-        .context(FULL)
     }
 
     /// Writes the last line, and gives the file its name.
@@ -114,11 +123,32 @@ impl Writer {
         self.line(&Line::End(End { totals, sha256: hex(self.digest.clone()) }))?;
         self.flush()?;
         if let Out::File { file, partial, path } = self.out {
-            file.sync_all().context(FULL)?;
+            file.sync_all().with_context(|| full(&partial))?;
             fs::rename(&partial, &path).with_context(|| format!("cannot name {}", path.display()))?;
+            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                File::open(folder)?.sync_all()?;
+            }
         }
         Ok(totals)
     }
+}
+
+fn is_free(path: &Path) -> anyhow::Result<()> {
+    ensure!(!path.exists(), "{} is there already: name another file", path.display());
+    Ok(())
+}
+
+fn full(partial: &Path) -> String {
+    format!("cannot write {}: see that there is room, and begin again; it goes on where it was", partial.display())
+}
+
+/// Whether a file without a whole block is one of ours: it is empty, or ends within its first.
+fn is_begun(mut file: &File, compressed: bool) -> io::Result<bool> {
+    let start: &[u8] = if compressed { &MAGIC } else { b"{\"begun\":" };
+    let mut head = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.take(start.len() as u64).read_to_end(&mut head)?;
+    Ok(start.starts_with(&head))
 }
 
 /// The next lines that were written together.

@@ -3,7 +3,7 @@
 mod plan;
 mod told;
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Instant};
 
 use anyhow::{Context, ensure};
 use clap::{Arg, ArgAction, Command, value_parser};
@@ -19,6 +19,7 @@ use tokio::{
 use self::{plan::Plan, told::Told};
 use super::{
     archive::{Archive, Line, collection_of},
+    output::explained,
     progress::Progress,
     storage::{Access, Storage},
     tell,
@@ -72,17 +73,18 @@ async fn run(storage: &Storage, path: PathBuf, partial: bool) -> anyhow::Result<
     let started = Instant::now();
     let name = path.display().to_string();
     let archive = spawn_blocking(move || Archive::open(&path)).await??;
-    let told = import(storage, Arc::new(archive), &name, partial).await?;
+    let told = import(storage, Arc::new(archive), &name, partial, None).await?;
     tell(format_args!("{told}, after {:.1} s", started.elapsed().as_secs_f64()));
     told.outcome()
 }
 
-/// Brings in what `archive` holds.
+/// Brings in what `archive` holds, of collections that are not there yet the definitions of `chain`, if that has any.
 pub(super) async fn import(
     storage: &Storage,
     archive: Arc<Archive>,
     name: &str,
     partial: bool,
+    chain: Option<&Definitions>,
 ) -> anyhow::Result<Told> {
     let bytes = archive.bytes()?;
     let checked = {
@@ -100,7 +102,9 @@ pub(super) async fn import(
     };
     let (plan, sound) = checked.await?;
     match sound {
-        Err(why) if partial => tell(format_args!("{name}: {why:#}; what comes before is brought in")),
+        Err(why) if partial && plan.is_begun() => {
+            tell(format_args!("{name}: {why:#}; what comes before is brought in"));
+        }
         sound => sound.map_err(|why| {
             Failed::data(why.context(format!("{name} cannot be trusted (--partial brings in what comes before)")))
         })?,
@@ -108,11 +112,14 @@ pub(super) async fn import(
     let (sender, receiver) = channel(2 * CALLS);
     let reading = spawn_blocking(move || send(&archive, &sender));
     let progress = Progress::new("importing", plan.records());
-    let told = take(storage, &plan, receiver, &progress).await?;
+    let told = take(storage, &plan, receiver, &progress, chain).await?;
     progress.done();
     let read = reading.await?;
     if partial { Ok(told) } else { read.map(|()| told) }
 }
+
+/// The last definition of each collection, by `collections/{collection}`.
+pub(super) type Definitions = HashMap<String, Collection>;
 
 /// What is brought in by one call.
 enum Call {
@@ -154,16 +161,24 @@ fn send(archive: &Archive, calls: &Sender<Call>) -> anyhow::Result<()> {
 }
 
 /// Makes the calls, several at once.
-async fn take(storage: &Storage, plan: &Plan, mut calls: Receiver<Call>, progress: &Progress) -> anyhow::Result<Told> {
+async fn take(
+    storage: &Storage,
+    plan: &Plan,
+    mut calls: Receiver<Call>,
+    progress: &Progress,
+    chain: Option<&Definitions>,
+) -> anyhow::Result<Told> {
     let (mut told, mut working) = (Told::default(), JoinSet::new());
     let mut brought = 0;
     while let Some(call) = calls.recv().await {
         match call {
             Call::Collection(collection) => {
+                let collection = chain.and_then(|chain| chain.get(&collection.name)).unwrap_or(&collection);
                 let spans = plan.spans(&collection.name);
-                let asked = ImportCollectionRequest { collection: Some((*collection).clone()), spans };
-                let done = storage.ask_on(asked, |contract, request| contract.import_collection(request)).await?;
-                told.collection(&collection, &done);
+                let asked = ImportCollectionRequest { collection: Some(collection.clone()), spans };
+                let done = storage.ask_on(asked, |contract, request| contract.import_collection(request)).await;
+                let done = done.map_err(explained).with_context(|| collection.name.clone())?;
+                told.collection(collection, &done);
             }
             Call::Accounts(accounts) if accounts.is_empty() => {}
             Call::Accounts(accounts) => {
@@ -174,6 +189,8 @@ async fn take(storage: &Storage, plan: &Plan, mut calls: Receiver<Call>, progres
             }
             Call::Records(records) => {
                 let Some(first) = records.first() else { continue };
+                // Backups come in the order in which they were made.
+                let latest = chain.is_some();
                 let (storage, parent) = (storage.clone(), format!("collections/{}", collection_of(&first.name)));
                 if working.len() == CALLS {
                     brought += told.records(working.join_next().await.context("nobody works")???)?;
@@ -181,7 +198,7 @@ async fn take(storage: &Storage, plan: &Plan, mut calls: Receiver<Call>, progres
                 }
                 working.spawn(async move {
                     let names: Vec<_> = records.iter().map(|record| record.name.clone()).collect();
-                    let asked = ImportRecordsRequest { parent, records };
+                    let asked = ImportRecordsRequest { parent, records, latest };
                     let done = storage.ask_on(asked, |contract, request| contract.import_records(request)).await?;
                     anyhow::Ok((names, done.results))
                 });

@@ -13,6 +13,7 @@ const SPANS: usize = 128;
 /// How many records of which time each collection has.
 #[derive(Default)]
 pub(super) struct Plan {
+    begun: bool,
     records: u64,
     collections: HashMap<String, Spans>,
 }
@@ -33,6 +34,7 @@ struct Span {
 
 impl Plan {
     pub(super) fn see(&mut self, line: &Line) {
+        self.begun |= matches!(line, Line::Begun(_));
         let Line::Record(record) = line else { return };
         self.records += 1;
         let Some(time) = time(record.create_time) else { return };
@@ -43,6 +45,11 @@ impl Plan {
         if let Some(spans) = self.collections.get_mut(collection) {
             spans.add(time, record.data.len() as u64);
         }
+    }
+
+    /// Whether it is an archive at all.
+    pub(super) fn is_begun(&self) -> bool {
+        self.begun
     }
 
     /// How many records there are.

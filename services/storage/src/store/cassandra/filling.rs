@@ -66,8 +66,9 @@ impl Regimes {
     pub(super) fn for_spans(spans: &[Span], now: i64) -> Self {
         let mut regimes = Self::default();
         for span in spans {
-            let seconds = (span.until - span.from).max(SECOND).unsigned_abs() / SECOND.unsigned_abs();
-            let length = fitting((span.bytes + RECORD * span.records).div_ceil(seconds.max(1)));
+            let seconds = (span.until.saturating_sub(span.from) / SECOND).max(1).unsigned_abs();
+            let weight = span.bytes.saturating_add(RECORD.saturating_mul(span.records));
+            let length = fitting(weight.div_ceil(seconds));
             if length != regimes.last().1 && regimes.0.len() < REGIMES {
                 regimes.0.push((span.from, length, SHARDS));
             }

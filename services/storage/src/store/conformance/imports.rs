@@ -26,7 +26,7 @@ impl House {
     }
 
     async fn import(&self, records: &[Record]) -> Vec<ImportResult> {
-        let asked = ImportRecordsRequest { parent: self.name.clone(), records: records.to_vec() };
+        let asked = ImportRecordsRequest { parent: self.name.clone(), records: records.to_vec(), latest: false };
         self.contract.import_records(Request::new(asked)).await.expect("an answer").results
     }
 
@@ -95,6 +95,30 @@ pub async fn brings_in_what_is_later_and_nothing_twice(house: House) {
     assert_eq!((house.all(1).await, house.found("n = 6", "").await), (vec![again.clone()], vec![again]));
 }
 
+pub async fn brings_back_what_was_deleted_version_by_version(house: House) {
+    let versions = [house.archived("a", 700, 1), house.archived("a", 700, 3)];
+    for _ in 0..2 {
+        for version in &versions {
+            assert_ne!(house.one(version).await, Outcome::Refused);
+        }
+        let got = house.get("a").await.unwrap();
+        assert_eq!((&got.data, got.update_time), (&versions[1].data, versions[1].update_time));
+        assert_eq!([house.one(&versions[0]).await, house.one(&versions[1]).await], [Outcome::Kept; 2]);
+        house.delete("a", "").await.unwrap();
+    }
+    // A later life counts from one.
+    let (first, second) = (house.archived("b", 700, 9), house.archived("b", 800, 1));
+    let bring = async |record: &Record| {
+        let asked = ImportRecordsRequest { parent: house.name.clone(), records: vec![record.clone()], latest: true };
+        house.contract.import_records(Request::new(asked)).await.unwrap().results[0].outcome()
+    };
+    assert_eq!((bring(&first).await, bring(&second).await), (Outcome::Made, Outcome::Replaced));
+    let got = house.get("b").await.unwrap();
+    assert_eq!((&got.data, got.create_time), (&second.data, second.create_time));
+    assert_eq!([bring(&first).await, bring(&second).await], [Outcome::Kept; 2]);
+    assert_eq!(house.all(0).await, [got]);
+}
+
 pub async fn refuses_records_that_cannot_be(house: House) {
     let good = house.archived("a", 700, 1);
     let far = Some(Timestamp { seconds: 4_000_000_000, nanos: 0 });
@@ -120,7 +144,8 @@ pub async fn refuses_records_that_cannot_be(house: House) {
     let untold = Record { etag: String::new(), ..good };
     assert_eq!(house.one(&untold).await, Outcome::Made);
     assert_eq!(house.brought(&[untold]).await, [Outcome::Kept]);
-    let nowhere = ImportRecordsRequest { parent: "collections/nowhere".into(), records: vec![Record::default()] };
+    let nowhere =
+        ImportRecordsRequest { parent: "collections/nowhere".into(), records: vec![Record::default()], latest: false };
     let error = house.contract.import_records(Request::new(nowhere)).await.unwrap_err();
     assert_eq!(error.code, Code::CollectionNotFound);
 }

@@ -138,6 +138,7 @@ macro_rules! behaviours {
             queries: follows_what_changes;
             imports: brings_records_in_as_they_were;
             imports: brings_in_what_is_later_and_nothing_twice;
+            imports: brings_back_what_was_deleted_version_by_version;
             imports: refuses_records_that_cannot_be;
             imports: racing_imports_bring_each_record_once;
             imports: defines_collections_as_they_were;
