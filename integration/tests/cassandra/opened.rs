@@ -10,7 +10,7 @@ use tokio::sync::{OnceCell, RwLock};
 /// Whoever starts nodes of its own has the machine to itself.
 pub(crate) static ALONE: RwLock<()> = RwLock::const_new(());
 /// Three migrations at once on two cores, at worst, after a minute in which a dead replica holds their lock.
-const CONNECTED: Duration = Duration::from_mins(4);
+pub(crate) const CONNECTED: Duration = Duration::from_mins(4);
 /// How long the nodes may be too busy for one step of what goes on in the background.
 const SWEPT: Duration = Duration::from_mins(1);
 

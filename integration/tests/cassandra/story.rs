@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use integration::{Cassandra, House, Process, Program, Rest, eventually};
 use serde_json::{Value, json};
 
-use crate::opened::ALONE;
+use crate::opened::{ALONE, CONNECTED};
 
 const ENTRIES: &str = "/v1/collections/guestbook/records";
 const CLIENTS: usize = 4;
@@ -101,11 +101,11 @@ async fn a_guestbook_outgrows_its_machine() -> anyhow::Result<()> {
     tell(&format!("{} entries were made, {} of them before the export", known.len(), before.len()))?;
 
     let (cluster, keyspace) = (Cassandra::shared().await?, Cassandra::shared().await?.keyspace());
-    let storage = async || Program::storage_on(cluster, &keyspace, House::token())?.start().await;
-    let storages = [storage().await?, storage().await?];
+    let storage = || Program::storage_on(cluster, &keyspace, House::token());
+    let storages = [ready(storage()?).await?, ready(storage()?).await?];
     let doors = [storages[0].door("grpc")?, storages[1].door("grpc")?];
-    let gate = async || Program::gate_before(&doors, House::token())?.start().await;
-    let gates = [gate().await?, gate().await?];
+    let gate = || Program::gate_before(&doors, House::token());
+    let gates = [ready(gate()?).await?, ready(gate()?).await?];
     tell("two gates and two storages serve over three nodes of Cassandra")?;
 
     let begun = Instant::now();
@@ -135,6 +135,13 @@ async fn a_guestbook_outgrows_its_machine() -> anyhow::Result<()> {
     let patch = rest_patch(&there, id, etag).await?;
     ensure!(patch["data"]["message"] == "from the swarm", "{patch}");
     Ok(())
+}
+
+/// The nodes are busy with other tests, and make a schema first.
+async fn ready(program: Program) -> anyhow::Result<Process> {
+    let process = program.open().await?;
+    eventually("it is ready", CONNECTED, async || process.is_ready().await.then_some(())).await?;
+    Ok(process)
 }
 
 async fn rest_patch(rest: &Rest, id: &str, etag: &str) -> anyhow::Result<Value> {

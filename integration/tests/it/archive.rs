@@ -258,6 +258,14 @@ async fn a_server_that_goes_away_is_waited_for() -> Outcome {
     assert!(ended.success(), "{}", importing.stderr());
     assert_eq!(every(&to).await?, every(&from).await?);
 
+    // So it is with an export, from one that hangs first.
+    let (_, name) = file(&folder, "b.ndjson");
+    to.pause()?;
+    let mut exporting = tool(&to, &["export", "--output", &name])?.open().await?;
+    to.restart().await?;
+    let ended = tokio::time::timeout(BOUND, exporting.ended()).await??;
+    assert!(ended.success() && exporting.stderr().contains("20000 records"), "{}", exporting.stderr());
+
     let nobody = Program::tool("skep")?.env("SKEP_ADDR", "127.0.0.1:1").arg("get").arg("notes").arg("a");
     let (code, said) = told(&nobody.run().await?);
     assert_eq!((code, said.contains("SKEP_ADDR")), (Some(69), true), "{said}");

@@ -1,10 +1,11 @@
 //! A line of the file.
 
-use anyhow::{Context, bail, ensure};
+use anyhow::ensure;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use skep_proto::v1::{self, ArchivedAccount};
+
+use super::text::{Account, Collection, Record};
 
 /// What the file is, and of which form.
 const KIND: &str = "archive";
@@ -65,55 +66,6 @@ pub(crate) struct End {
     pub(crate) sha256: String,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Account {
-    id: String,
-    name: String,
-    roles: Vec<String>,
-    disabled: bool,
-    password_hash: String,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Collection {
-    name: String,
-    /// JSON as text, for it is kept to the byte; empty for none.
-    schema: String,
-    indexes: Vec<String>,
-    rules: Rules,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    etag: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Rules {
-    list: Option<String>,
-    get: Option<String>,
-    create: Option<String>,
-    update: Option<String>,
-    delete: Option<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Record<'a> {
-    collection: String,
-    id: String,
-    owner: Option<String>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    version: i64,
-    etag: String,
-    /// As it is, where that is one line.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    data: Option<&'a RawValue>,
-    /// JSON as text where it is not, for it is kept to the byte.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
-}
-
 impl Line {
     /// Reads a line.
     ///
@@ -126,96 +78,21 @@ impl Line {
                 ensure!(begun.form == FORM, "it is of a later Skep: update this one");
                 Self::Begun(begun)
             }
-            Text::Account(account) => Self::Account(ArchivedAccount {
-                account: Some(v1::Account {
-                    name: format!("accounts/{}", account.id),
-                    login: account.name,
-                    roles: account.roles,
-                    disabled: account.disabled,
-                    create_time: Some(proto(account.created_at)),
-                    update_time: Some(proto(account.updated_at)),
-                }),
-                password_hash: account.password_hash,
-            }),
-            Text::Collection(collection) => {
-                let Rules { list, get, create, update, delete } = collection.rules;
-                Self::Collection(v1::Collection {
-                    name: format!("collections/{}", collection.name),
-                    schema: collection.schema.into(),
-                    indexes: collection.indexes,
-                    rules: Some(v1::Rules { list, get, create, update, delete }),
-                    create_time: Some(proto(collection.created_at)),
-                    update_time: Some(proto(collection.updated_at)),
-                    etag: collection.etag,
-                    ..v1::Collection::default()
-                })
-            }
-            Text::Record(record) => {
-                let data = match (record.data, record.text) {
-                    (Some(data), None) => data.get().to_owned(),
-                    (None, Some(text)) => text,
-                    _ => bail!("a record has either data or text"),
-                };
-                Self::Record(v1::Record {
-                    name: format!("collections/{}/records/{}", record.collection, record.id),
-                    data: data.into(),
-                    owner: record.owner.unwrap_or_default(),
-                    create_time: Some(proto(record.created_at)),
-                    update_time: Some(proto(record.updated_at)),
-                    version: record.version,
-                    etag: record.etag,
-                })
-            }
+            Text::Account(account) => Self::Account(account.into()),
+            Text::Collection(collection) => Self::Collection(collection.into()),
+            Text::Record(record) => Self::Record(record.try_into()?),
             Text::End(end) => Self::End(end),
         })
     }
 
     /// The line, with its end.
     pub(crate) fn write(&self) -> anyhow::Result<Vec<u8>> {
-        let broken = "storage answers with something else";
         let text = match self {
             Self::Begun(begun) => Text::Begun(begun.clone()),
+            Self::Account(account) => Text::Account(account.try_into()?),
+            Self::Collection(collection) => Text::Collection(collection.try_into()?),
+            Self::Record(record) => Text::Record(record.try_into()?),
             Self::End(end) => Text::End(end.clone()),
-            Self::Account(ArchivedAccount { account, password_hash }) => {
-                let account = account.clone().context(broken)?;
-                Text::Account(Account {
-                    id: last(&account.name).to_owned(),
-                    name: account.login,
-                    roles: account.roles,
-                    disabled: account.disabled,
-                    password_hash: password_hash.clone(),
-                    created_at: time(account.create_time).context(broken)?,
-                    updated_at: time(account.update_time).context(broken)?,
-                })
-            }
-            Self::Collection(collection) => {
-                let v1::Rules { list, get, create, update, delete } = collection.rules.clone().unwrap_or_default();
-                Text::Collection(Collection {
-                    name: last(&collection.name).to_owned(),
-                    schema: std::str::from_utf8(&collection.schema)?.to_owned(),
-                    indexes: collection.indexes.clone(),
-                    rules: Rules { list, get, create, update, delete },
-                    created_at: time(collection.create_time).context(broken)?,
-                    updated_at: time(collection.update_time).context(broken)?,
-                    etag: collection.etag.clone(),
-                })
-            }
-            Self::Record(record) => {
-                let whole = std::str::from_utf8(&record.data)?;
-                // Around it a parser takes nothing in.
-                let is_line = !whole.contains(['\n', '\r']) && whole.trim_ascii() == whole;
-                Text::Record(Record {
-                    collection: collection_of(&record.name).to_owned(),
-                    id: last(&record.name).to_owned(),
-                    owner: Some(record.owner.clone()).filter(|owner| !owner.is_empty()),
-                    created_at: time(record.create_time).context(broken)?,
-                    updated_at: time(record.update_time).context(broken)?,
-                    version: record.version,
-                    etag: record.etag.clone(),
-                    data: if is_line { Some(serde_json::from_str(whole)?) } else { None },
-                    text: (!is_line).then(|| whole.to_owned()),
-                })
-            }
         };
         let mut line = serde_json::to_vec(&text)?;
         line.push(b'\n');
@@ -235,30 +112,10 @@ impl Totals {
     }
 }
 
-/// What comes after the last `/` of a resource name.
-pub(crate) fn last(name: &str) -> &str {
-    name.rsplit_once('/').map_or(name, |(_, last)| last)
-}
-
-/// The collection in the name of a record.
-pub(crate) fn collection_of(record: &str) -> &str {
-    record.split('/').nth(1).unwrap_or_default()
-}
-
-/// A time of the contract.
-pub(crate) fn time(time: Option<prost_types::Timestamp>) -> Option<Timestamp> {
-    time.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok())
-}
-
-/// A time for the contract.
-pub(crate) fn proto(time: Timestamp) -> prost_types::Timestamp {
-    // Before 1970 jiff counts the fraction backwards; nothing of ours is from then.
-    prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond().max(0) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tool::archive::proto;
 
     fn back(line: &Line) -> Line {
         let text = line.write().unwrap();

@@ -4,11 +4,14 @@
 //! was cut off.
 
 mod line;
+mod names;
 mod reader;
+mod text;
 mod writer;
 
 pub(crate) use self::{
-    line::{Begun, Line, Totals, collection_of, last, proto, time},
+    line::{Begun, Line, Totals},
+    names::{collection_of, last, proto, time},
     reader::Archive,
     writer::Writer,
 };
