@@ -15,12 +15,12 @@ use skep_proto::{
         UpdateAccountRequest,
     },
 };
+use storage::accounts::folded;
 use tokio::task::spawn_blocking;
-use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use super::{
-    output::{explained, line},
+    output::{code, explained, line},
     storage::{Access, Storage},
     tell,
 };
@@ -122,26 +122,18 @@ pub(super) async fn find(storage: &Storage, matches: &ArgMatches) -> anyhow::Res
         match storage.ask(asked, |contract, request| contract.get_account(request)).await {
             Ok(found) => return found.account.context("storage answers without an account"),
             // A name may look like an id.
-            Err(error) if is_missing(&error) => {}
+            Err(error) if code(&error) == Some(Code::AccountNotFound) => {}
             Err(error) => return Err(error),
         }
     }
-    let (folded, mut found) = (fold(&wanted), None);
+    // Names that storage takes for one are one here.
+    let (wanted_name, mut found) = (folded(&wanted), None);
     let other = |account: Account| {
-        found = (fold(&account.login) == folded).then_some(account);
+        found = (folded(&account.login) == wanted_name).then_some(account);
         Ok(found.is_none())
     };
     walk(storage, other).await?;
     found.ok_or_else(|| Error::new(Code::AccountNotFound, format!("there is no account {wanted}")).into())
-}
-
-fn is_missing(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Error>().is_some_and(|error| error.code == Code::AccountNotFound)
-}
-
-/// Names that storage takes for one are one here.
-fn fold(name: &str) -> String {
-    name.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
 /// Has `each` account looked at for as long as it says so.
@@ -192,8 +184,8 @@ mod tests {
     #[test]
     fn names_are_one_that_differ_in_case_or_form_alone() {
         for (one, other) in [("Ann", "aNN"), ("Zo\u{eb}", "ZOE\u{308}"), ("\u{3c3}", "\u{3c2}")] {
-            assert_eq!(fold(one), fold(other));
+            assert_eq!(folded(one), folded(other));
         }
-        assert_ne!(fold("Ann"), fold("Anna"));
+        assert_ne!(folded("Ann"), folded("Anna"));
     }
 }

@@ -81,9 +81,10 @@ fn folder() -> Arg {
 
 async fn backup(access: Access, folder: PathBuf, full: bool) -> anyhow::Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let last = backups(&folder)?.pop().filter(|_| !full);
-    let since = last.map(|last| last.begun.at.checked_sub(OVERLAP).with_context(|| unsound(&last.path)));
-    let number = backups(&folder)?.last().map_or(1, |last| last.number + 1);
+    let last = backups(&folder)?.pop();
+    let number = last.as_ref().map_or(1, |last| last.number + 1);
+    let since = last.filter(|_| !full);
+    let since = since.map(|last| last.begun.at.checked_sub(OVERLAP).with_context(|| unsound(&last.path)));
     let output = folder.join(format!("{PREFIX}{number:04}{SUFFIX}"));
     let name = output.display().to_string();
     let asked = Asked { only: Vec::new(), since: since.transpose()?, output };

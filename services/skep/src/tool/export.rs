@@ -7,12 +7,13 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use jiff::{SignedDuration, Timestamp};
 use kit::Job;
 use skep_proto::{
-    Code, Error,
+    Code,
     v1::{Collection, ExportAccountsRequest, GetStatusRequest, ListCollectionsRequest, ListRecordsRequest, Record},
 };
 
 use super::{
     archive::{Begun, Line, Totals, Writer, last, time},
+    output::code,
     progress::Progress,
     storage::{Access, Storage},
     tell,
@@ -220,7 +221,8 @@ async fn records(
             ..ListRecordsRequest::default()
         };
         let page = match storage.ask_on(asked, |contract, request| contract.list_records(request)).await {
-            Err(error) if is_gone(&error) => return Ok(()),
+            // It was deleted meanwhile.
+            Err(error) if code(&error) == Some(Code::CollectionNotFound) => return Ok(()),
             page => page?,
         };
         for record in page.records {
@@ -240,11 +242,6 @@ async fn records(
             return Ok(());
         }
     }
-}
-
-/// Whether the collection was deleted meanwhile.
-fn is_gone(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Error>().is_some_and(|error| error.code == Code::CollectionNotFound)
 }
 
 /// By storage's clock, which is that of the records.

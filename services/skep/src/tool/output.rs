@@ -14,6 +14,11 @@ pub(super) fn line(text: impl AsRef<[u8]>) -> io::Result<()> {
     output.flush()
 }
 
+/// What storage answered, if it is that which went wrong.
+pub(super) fn code(error: &anyhow::Error) -> Option<Code> {
+    error.downcast_ref::<Error>().map(|error| error.code)
+}
+
 /// Tells an error of storage with its places; where what was given is at fault, by the exit code too.
 pub(super) fn explained(error: anyhow::Error) -> anyhow::Error {
     let error = match error.downcast::<Error>() {

@@ -35,13 +35,9 @@ impl Access {
     }
 
     pub(crate) fn read(values: &mut Values) -> Self {
-        let host: String = values.value(&SKEP_ADDR);
-        let storages = Storages::parse(&host, PORT).unwrap_or_else(|| {
-            let form = "which is no list of host names or addresses. Name one, or several as a:1,b:2.";
-            values.fault("SKEP_ADDR", format!("is {host:?}, {form}"));
-            SocketAddr::from(([127, 0, 0, 1], PORT.get())).into()
-        });
-        Self { host, storages, internal: Internal::read(values) }
+        let storages = hosts(values, "SKEP_ADDR", &SKEP_ADDR, PORT);
+        let storages = storages.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], PORT.get())).into());
+        Self { host: values.value(&SKEP_ADDR), storages, internal: Internal::read(values) }
     }
 
     /// Begins to speak. Must be called on a Tokio runtime.
@@ -49,6 +45,17 @@ impl Access {
         let contract = Arc::new(remote::connect(self.storages, &self.internal)?);
         Ok(Storage { host: self.host.into(), contract })
     }
+}
+
+/// The hosts that the setting of that name lists, if it is given; `port` is that of those without.
+pub(super) fn hosts(values: &mut Values, name: &'static str, setting: &Setting, port: NonZeroU16) -> Option<Storages> {
+    let given: String = values.get(setting)?;
+    let read = Storages::parse(&given, port);
+    if read.is_none() {
+        let form = "which is no list of host names or addresses. Name one, or several as a:1,b:2.";
+        values.fault(name, format!("is {given:?}, {form}"));
+    }
+    read
 }
 
 /// A connection to storage: to any of the replicas that its name has.

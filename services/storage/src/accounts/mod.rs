@@ -20,6 +20,7 @@ pub use self::{
     change::Change,
     create::New,
     import::Archived,
+    name::folded,
 };
 use crate::{
     listing::{self, page_size},

@@ -18,17 +18,19 @@ pub(super) fn fault(name: &str) -> Option<&'static str> {
     (name.trim() != name).then_some("must not begin or end with white space")
 }
 
+/// A name in the form in which it is compared. Folded are Unicode's forms (NFKC) and case: upper case first, since some
+/// letters, such as ς and σ, share it alone.
+pub fn folded(name: &str) -> String {
+    name.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
+}
+
 /// What tells a name: the first half of the SHA-256 of its folded form, as a UUIDv8. `None` for what is no name.
-///
-/// Folded are Unicode's forms (NFKC) and case: upper case first, since some letters, such as ς and σ, share it alone.
 pub(super) fn digest(name: &str) -> Option<Uuid> {
     if fault(name).is_some() {
         return None;
     }
-    let cased = name.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    let folded: String = cased.nfkc().collect();
     let mut half = [0; 16];
-    half.copy_from_slice(&Sha256::digest(folded)[..16]);
+    half.copy_from_slice(&Sha256::digest(folded(name))[..16]);
     Some(Uuid::new_v8(half))
 }
 

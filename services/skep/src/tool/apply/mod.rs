@@ -21,7 +21,7 @@ use tokio::task::spawn_blocking;
 use self::change::Change;
 use super::{
     archive::last,
-    output::{explained, line},
+    output::{code, explained, line},
     storage::{Access, Storage},
     tell,
 };
@@ -148,10 +148,6 @@ async fn make(storage: &Storage, Change { wanted, stored }: &Change) -> anyhow::
         Err(error) if code(&error) == Some(Code::PreconditionFailed) => Err(since()),
         made => made.map(drop),
     }
-}
-
-fn code(error: &anyhow::Error) -> Option<Code> {
-    error.downcast_ref::<Error>().map(|error| error.code)
 }
 
 /// Says which collection an error is of.

@@ -21,7 +21,7 @@ use tokio::{net::TcpStream, time::timeout};
 use self::report::Report;
 use super::{
     output::line,
-    storage::{Access, PORT, SKEP_ADDR},
+    storage::{Access, PORT, SKEP_ADDR, hosts},
 };
 
 const JSON: &str = "json";
@@ -52,8 +52,8 @@ fn shape(command: Command) -> Command {
 
 fn begin(values: &mut Values, matches: &ArgMatches) -> Work {
     // Each address is to be asked by itself, so what `Access` reads is read here.
-    let storages = hosts(values, &SKEP_ADDR, PORT);
-    let gates = hosts(values, &SKEP_GATES, GATE_PORT);
+    let storages = hosts(values, "SKEP_ADDR", &SKEP_ADDR, PORT);
+    let gates = hosts(values, "SKEP_GATES", &SKEP_GATES, GATE_PORT);
     let (internal, json) = (Internal::read(values), matches.get_flag(JSON));
     Box::pin(async move {
         let (storages, gates) = tokio::join!(addresses(storages), addresses(gates));
@@ -64,16 +64,6 @@ fn begin(values: &mut Values, matches: &ArgMatches) -> Work {
         line(if json { serde_json::to_string(&report)? } else { report.table() }.trim_end())?;
         report.outcome()
     })
-}
-
-fn hosts(values: &mut Values, setting: &Setting, port: NonZeroU16) -> Option<Storages> {
-    let given: String = values.get(setting)?;
-    let read = Storages::parse(&given, port);
-    if read.is_none() {
-        let form = "which is no list of host names or addresses. Name one, or several as a:1,b:2.";
-        values.fault(if port == GATE_PORT { "SKEP_GATES" } else { "SKEP_ADDR" }, format!("is {given:?}, {form}"));
-    }
-    read
 }
 
 /// A host with one of its addresses, or why it has none.
